@@ -1,0 +1,27 @@
+"""Goal-conditioned environments for Gymnasium, with what every goal says about every step, and learners for them.
+
+>>> import gymnasium, gc_envs
+>>> env = gymnasium.make("GC-Gridworld-v0")
+>>> observation, info = env.reset(seed=0)
+>>> sorted(observation)
+['achieved_goal', 'desired_goal', 'observation']
+
+Importing this package registers the ids and loads nothing heavier than Gymnasium.
+"""
+
+from typing import Any
+
+from gc_envs.registration import make_task, register_all
+
+__version__ = "0.1.0"
+__all__ = ["evaluate", "make_task"]
+
+register_all()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "evaluate":  # loaded on first use: it brings JAX
+        from gc_envs.evaluation import evaluate
+
+        return evaluate
+    raise AttributeError(f"module 'gc_envs' has no attribute {name!r}")

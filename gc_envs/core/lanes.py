@@ -1,0 +1,117 @@
+"""Lanes: many episodes of a JAX task side by side, as pure functions.
+
+The single environment, the vector environment and the learners all step through `LaneProgram`; what differs between
+them is only when lanes are reset. N lanes is the batch axis.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gc_envs.core.episode import Episode, OnSuccess, Verdict, begin, judge, resample
+from gc_envs.core.task import Task
+
+Array = jax.Array
+GoalSampler = Callable[[Array, Any, Array], Array]  # (key, state, achieved) -> desired [D]
+
+
+class Lane(NamedTuple):
+    """One episode in progress; with a leading [N] on every leaf, N of them."""
+
+    state: Any  # the task's own state
+    achieved: Array  # [G] bool or [d] float32, what `state` achieves
+    episode: Episode
+    key: Array  # [2] uint32: all randomness of the lane, start states and goals included, comes from this chain
+
+
+@dataclass(frozen=True)
+class LaneProgram:
+    """How lanes of `task` run. Pure and hashable by identity, so its methods can be jitted.
+
+    `pool` start states are made at a time, for as long as lanes wait for one: none where no lane is done, and never a
+    start state shared by two lanes.
+    """
+
+    task: Task
+    horizon: int
+    on_success: OnSuccess
+    pool: int = 1
+
+    def start(self, key: Array, sampler: GoalSampler | None = None) -> Lane:
+        """A new episode; `key` [2] is consumed and its successor kept in the lane."""
+        key, start_key, goal_key = _split(key, 3)
+        state = self.task.reset(_typed(start_key))
+        achieved = self.task.achieved(state)
+        desired = (sampler or self.task.sample_goal)(_typed(goal_key), state, achieved)
+        return Lane(state, achieved, begin(desired), key)
+
+    def advance(self, lane: Lane, action: Array, sampler: GoalSampler | None = None) -> tuple[Lane, Verdict]:
+        """One step of one lane; nothing is reset. `action` is one member of the task's action space."""
+        key, step_key, goal_key = _split(lane.key, 3)
+        state = self.task.step(_typed(step_key), lane.state, action)
+        achieved = self.task.achieved(state)
+        episode, verdict = judge(
+            self.task.goals, lane.episode, achieved, jnp.asarray(self.task.terminated(state)),
+            horizon=self.horizon, on_success=self.on_success,
+        )  # fmt: skip
+        if self.on_success is OnSuccess.RESAMPLE:
+            candidate = (sampler or self.task.sample_goal)(_typed(goal_key), state, achieved)
+            episode = resample(episode, verdict, candidate, self.on_success)
+        return Lane(state, achieved, episode, key), verdict
+
+    def observe(self, lane: Lane) -> dict[str, Any]:
+        """Gymnasium's goal dictionary for one lane."""
+        return {
+            "observation": self.task.observe(lane.state),
+            "achieved_goal": self.task.goals.achieved_goal(lane.achieved),
+            "desired_goal": lane.episode.desired,
+        }
+
+    def reset_where(
+        self, lanes: Lane, mask: Array, sampler: GoalSampler | None = None, observation: Any = None
+    ) -> tuple[Lane, Any]:
+        """New episodes in the lanes of `mask` [N], and `observation` [N, ...] (if given) brought up to date there.
+
+        A start state can cost as much as 15 steps, so the loop runs once per `pool` waiting lanes: not at all when
+        none is done, to the end when all are.
+        """
+
+        def replace_waiting(carry: tuple[Lane, Any, Array]) -> tuple[Lane, Any, Array]:
+            lanes, observation, waiting = carry
+            # The first `pool` waiting lanes. Unused slots point one past the end, where writes are dropped.
+            index = jnp.nonzero(waiting, size=self.pool, fill_value=mask.shape[0])[0]
+            fresh = jax.vmap(lambda key: self.start(key, sampler))(lanes.key.at[index].get(mode="clip"))
+            lanes = jax.tree.map(lambda old, new: _write(old, new, index), lanes, fresh)
+            if observation is not None:
+                seen = jax.vmap(self.observe)(fresh)
+                observation = jax.tree.map(lambda old, new: _write(old, new, index), observation, seen)
+            return lanes, observation, waiting.at[index].set(False, mode="drop")
+
+        lanes, observation, _ = jax.lax.while_loop(
+            lambda carry: jnp.any(carry[2]), replace_waiting, (lanes, observation, mask)
+        )
+        return lanes, observation
+
+    def empty(self, keys: Array) -> Lane:
+        """Lanes [N] of zeros that carry `keys` [N, 2], for `reset_where` to fill."""
+        shapes = jax.eval_shape(jax.vmap(self.start), keys)
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return zeros._replace(key=keys)
+
+
+def _write(old: Array, new: Array, index: Array) -> Array:
+    """`old` [N, ...] with rows `index` [pool] replaced by `new` [pool, ...]; one row is written in place, by slice."""
+    if index.shape[0] == 1:
+        return jax.lax.dynamic_update_slice_in_dim(old, new, index[0], axis=0)
+    return old.at[index].set(new, mode="drop")
+
+
+def _typed(key: Array) -> Array:
+    return jax.random.wrap_key_data(key, impl="threefry2x32")
+
+
+def _split(key: Array, count: int) -> Array:
+    return jax.random.key_data(jax.random.split(_typed(key), count))

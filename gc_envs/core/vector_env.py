@@ -1,0 +1,309 @@
+"""gymnasium.vector.VectorEnv over any task: all lanes in one jitted program."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+
+from gc_envs.core.episode import OnSuccess
+from gc_envs.core.gym_env import to_numpy
+from gc_envs.core.interface import GoalInterface, check_actions, check_options, draw_key, goal_dictionary
+from gc_envs.core.task import Task
+
+ARRAYS = ("numpy", "jax", "torch")
+
+
+class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
+    """`num_envs` episodes of a task side by side, stepped by one compiled program on CPU, GPU or TPU.
+
+    Observations are Gymnasium's goal dictionary with a leading [N]. Infos are batched arrays with Gymnasium's `_key`
+    masks: `all_goals` (`achieved` bool [N, G], `reward` float32 [N, G]), `is_success` bool [N] and `goal` int32 [N].
+    Every reset is a true one: each lane draws its own start state and goal from its own chain of keys. Lane i of
+    `reset(seed=s)` runs the trajectory of a single environment seeded with s + i.
+
+    The autoreset mode is in `metadata["autoreset_mode"]`. NEXT_STEP (default): the step after an end resets the lane
+    and ignores its action. SAME_STEP: the step that ends an episode returns the next one's first observation, with
+    the last one in `info["final_obs"]` and what was said about it in `info["final_info"]`. DISABLED: the caller resets
+    ended lanes with `reset(options={"reset_mask": bool [N]})`.
+
+    Args:
+        task: an id, or a Task object.
+        num_envs: N.
+        array: "numpy" (fresh writable arrays), "jax" (device arrays, never copied) or "torch" (the same memory).
+            In the last two, `final_obs` and `final_info` are batched trees in which only lanes of the mask count.
+        autoreset_mode: Gymnasium's enum member, or its value.
+        pool: start states made at a time while lanes wait for one; default 1 on a CPU and N / 32 elsewhere.
+        device: the JAX device or sharding that the lanes live on.
+        render_lanes: the lanes that `render` draws; default all.
+        max_episode_steps: another name for `horizon`, as `gymnasium.make_vec` passes it.
+
+    Other arguments are those of `GoalEnv`.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+
+    def __init__(
+        self,
+        task: str | Task,
+        num_envs: int = 1,
+        *,
+        array: str = "numpy",
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        render_lanes: Sequence[int] | None = None,
+        goals: Any = None,
+        horizon: int | None = None,
+        max_episode_steps: int | None = None,
+        on_success: str | OnSuccess | None = None,
+        all_goals_info: bool = True,
+        pool: int | None = None,
+        device: Any = None,
+        **task_kwargs: Any,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
+        if array not in ARRAYS:
+            raise ValueError(f"array={array!r} is not one of {list(ARRAYS)}")
+        self._set_task(
+            task, task_kwargs, goals=goals, horizon=max_episode_steps if horizon is None else horizon,
+            on_success=on_success, all_goals_info=all_goals_info, render_mode=render_mode,
+        )  # fmt: skip
+        self.num_envs, self.array = num_envs, array
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {
+            **type(self).metadata, "render_fps": self.task.render_fps, "autoreset_mode": self.autoreset_mode
+        }  # fmt: skip
+        self.render_lanes = range(num_envs) if render_lanes is None else tuple(render_lanes)
+        self.single_observation_space = goal_dictionary(self.task)
+        self.single_action_space = self.task.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._lanes: Any = None
+        self._over = np.zeros(num_envs, bool)  # [N], the lanes that ended on the last step
+        self._compile(pool, device)
+
+    def _compile(self, pool: int | None, device: Any) -> None:
+        import jax
+        import jax.numpy as jnp
+
+        from gc_envs.core.lanes import LaneProgram
+
+        if pool is None:
+            pool = 1 if jax.default_backend() == "cpu" else max(1, self.num_envs // 32)
+        program = LaneProgram(self.task, self.horizon, self.on_success, pool)
+        goals = self.task.goals
+
+        def describe(lanes, success):
+            info = {"is_success": success, "goal": goals.index(lanes.episode.desired)}
+            if self.all_goals_info:
+                info["all_goals"] = {
+                    "achieved": goals.all_achieved(lanes.achieved, lanes.episode.desired),
+                    "reward": goals.all_rewards(lanes.achieved, lanes.episode.desired),
+                }
+            return info
+
+        def begin(lanes, mask, commanded, is_commanded):
+            lanes, _ = program.reset_where(lanes, mask)
+            desired = jnp.where((mask & is_commanded)[:, None], commanded, lanes.episode.desired)
+            lanes = lanes._replace(episode=lanes.episode._replace(desired=desired))
+            success = goals.success(lanes.achieved, desired)
+            return lanes, jax.vmap(program.observe)(lanes), describe(lanes, success)
+
+        def step(before, over, action):
+            lanes, verdict = jax.vmap(program.advance)(before, action)
+            if self.autoreset_mode is AutoresetMode.SAME_STEP:
+                final = jax.vmap(program.observe)(lanes), describe(lanes, verdict.success)
+                ended = verdict.over
+                lanes, observation = program.reset_where(lanes, ended, observation=final[0])
+            else:
+                final, ended = None, over & (self.autoreset_mode is AutoresetMode.NEXT_STEP)
+                # A lane that ended last time is reset now: what its action did, and the keys that took, never was.
+                lanes = lanes._replace(key=jnp.where(ended[:, None], before.key, lanes.key))
+                lanes, _ = program.reset_where(lanes, ended)
+                observation = jax.vmap(program.observe)(lanes)
+                verdict = verdict._replace(
+                    reward=jnp.where(ended, 0.0, verdict.reward),
+                    terminated=verdict.terminated & ~ended,
+                    truncated=verdict.truncated & ~ended,
+                )
+            fresh = goals.success(lanes.achieved, lanes.episode.desired)
+            info = describe(lanes, jnp.where(ended, fresh, verdict.success))
+            return lanes, observation, (verdict.reward, verdict.terminated, verdict.truncated), info, final
+
+        def empty(keys):
+            return program.empty(keys)
+
+        self._device = device
+        self._empty = jax.jit(empty)
+        self._begin = jax.jit(begin, donate_argnums=0)
+        self._step = jax.jit(step, donate_argnums=0)
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        options = check_options(options, ("goal", "reset_mask"))
+        mask = self._mask(options.get("reset_mask"))
+        commanded, is_commanded = self._command(options.get("goal"))
+        self._seed_lanes(seed)
+        self._lanes, observation, info = self._begin(self._lanes, mask, commanded, is_commanded)
+        self._over = np.asarray(self._over) & ~mask
+        return self._convert(observation), self._infos(info, mask)
+
+    def step(self, actions: Any) -> tuple[dict[str, Any], Any, Any, Any, dict[str, Any]]:
+        if self._lanes is None:
+            raise gymnasium.error.ResetNeeded("call reset() before step()")
+        if self.autoreset_mode is AutoresetMode.DISABLED and self.array == "numpy" and self._over.any():
+            lanes = np.flatnonzero(self._over).tolist()
+            raise gymnasium.error.ResetNeeded(f"lanes {lanes} have ended: reset(options={{'reset_mask': mask}}) first")
+        self._lanes, observation, outcome, info, final = self._step(self._lanes, self._over, self._actions(actions))
+        reward, terminated, truncated = self._convert(outcome)
+        if self.array == "numpy":
+            self._over = terminated | truncated
+        else:
+            self._over = outcome[1] | outcome[2]
+        infos = self._infos(info, np.ones(self.num_envs, bool))
+        if final is not None:
+            self._add_final(infos, final)
+        return self._convert(observation), reward, terminated, truncated, infos
+
+    def _seed_lanes(self, seed: int | Sequence[int | None] | None) -> None:
+        """Give every lane that is seeded, and every lane if none ever was, a new chain of keys."""
+        import jax
+
+        seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else seed
+        if seeds is not None and len(seeds) != self.num_envs:
+            raise ValueError(f"{len(seeds)} seeds given for {self.num_envs} environments")
+        if isinstance(seed, (int, np.integer)):
+            super().reset(seed=int(seed))
+        if seeds is None and self._lanes is not None:
+            return
+        old = None if self._lanes is None else np.asarray(self._lanes.key)
+        keys = np.empty((self.num_envs, 2), np.uint32)
+        for i, lane_seed in enumerate(seeds or [None] * self.num_envs):
+            if lane_seed is not None:  # as a single environment with this seed would
+                keys[i] = draw_key(gymnasium.utils.seeding.np_random(int(lane_seed))[0])
+            else:
+                keys[i] = draw_key(self.np_random) if old is None else old[i]
+        keys = jax.device_put(keys, self._device)
+        self._lanes = self._empty(keys) if self._lanes is None else self._lanes._replace(key=keys)
+
+    def _mask(self, mask: Any) -> np.ndarray:
+        if mask is None:
+            return np.ones(self.num_envs, bool)
+        mask = np.asarray(mask)
+        if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
+            raise ValueError(
+                f"reset_mask must be bool [{self.num_envs}] with a True in it, got {mask.dtype} {mask.shape}"
+            )
+        if self._lanes is None and not mask.all():
+            raise gymnasium.error.ResetNeeded("the first reset must be of all lanes")
+        return mask
+
+    def _command(self, goal: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Commanded goals [N, D] and which lanes have one [N], for one goal for all lanes or a sequence of N."""
+        shape = self.goals.desired_space.shape
+        if goal is None:
+            return np.zeros((self.num_envs, *shape), np.float32), np.zeros(self.num_envs, bool)
+        array = goal if isinstance(goal, str) else np.asarray(goal)
+        for_all = isinstance(array, str) or array.ndim == 0 or (array.dtype.kind == "f" and array.ndim == 1)
+        if not for_all and len(array) != self.num_envs:
+            raise ValueError(f"{len(array)} goals given for {self.num_envs} environments")
+        chosen = [goal] * self.num_envs if for_all else list(array)
+        commanded = np.stack([self.goals.command(str(g) if isinstance(g, np.str_) else g) for g in chosen])
+        return commanded, np.ones(self.num_envs, bool)
+
+    def _actions(self, actions: Any) -> Any:
+        if self.array == "numpy":
+            return check_actions(self.single_action_space, actions, (self.num_envs,))
+        if self.array == "torch":
+            import jax
+
+            actions = jax.dlpack.from_dlpack(actions.detach().contiguous())
+        shape = (self.num_envs, *self.single_action_space.shape)
+        if actions.shape != shape:
+            raise ValueError(f"action of shape {actions.shape} given, expected {shape}")
+        return actions
+
+    def _convert(self, tree: Any) -> Any:
+        """`tree` of JAX arrays as arrays of the library that the caller asked for."""
+        if self.array == "jax":
+            return tree
+        if self.array == "numpy":
+            return to_numpy(tree)
+        import jax
+        import torch
+
+        return jax.tree.map(torch.from_dlpack, tree)
+
+    def _infos(self, info: dict[str, Any], mask: Any) -> dict[str, Any]:
+        """`info` with Gymnasium's `_key` masks [N], at every level."""
+        return _masked(self._convert(info), mask)
+
+    def _add_final(self, infos: dict[str, Any], final: tuple[Any, dict[str, Any]]) -> None:
+        """Gymnasium's `final_obs` and `final_info` of the lanes that ended, if any did."""
+        if self.array != "numpy":
+            over = self._convert(self._over)
+            infos.update(final_obs=self._convert(final[0]), _final_obs=over)
+            infos.update(final_info=_masked(self._convert(final[1]), over), _final_info=over)
+            return
+        if not self._over.any():
+            return
+        observation, lanes = to_numpy(final[0]), np.full(self.num_envs, None, dtype=object)
+        for lane in np.flatnonzero(self._over):
+            lanes[lane] = {name: _take(value, lane) for name, value in observation.items()}
+        infos.update(final_obs=lanes, _final_obs=self._over.copy())
+        infos.update(final_info=self._infos(final[1], self._over), _final_info=self._over.copy())
+
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """One frame, uint8 [H, W, 3], per lane of `render_lanes`."""
+        if self.render_mode is None:
+            gymnasium.logger.warn('render() needs render_mode="rgb_array" at construction')
+            return None
+        if self._lanes is None:
+            raise gymnasium.error.ResetNeeded("call reset() before render()")
+        import jax
+
+        def frame(lane: int) -> np.ndarray:
+            state, desired = jax.tree.map(lambda x: x[lane], (self._lanes.state, self._lanes.episode.desired))
+            return self.task.render(state, np.asarray(desired))
+
+        return tuple(frame(lane) for lane in self.render_lanes)
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything that decides what happens next in all lanes, for `set_state`."""
+        if self._lanes is None:
+            raise gymnasium.error.ResetNeeded("call reset() before get_state()")
+        lanes, over = to_numpy((self._lanes, self._over))
+        return {"lanes": lanes, "over": over, "np_random": self.np_random.bit_generator.state}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go back to what `get_state` returned, in this or another environment of the same kind and size."""
+        import jax
+
+        self._lanes = jax.device_put(to_numpy(state["lanes"]), self._device)
+        self._over = state["over"].copy()
+        self.np_random.bit_generator.state = state["np_random"]
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """What every lane answers: all lanes share one task, so the answer is worked out once and repeated."""
+        attribute = getattr(self, name)
+        return (attribute(*args, **kwargs) if callable(attribute) else attribute,) * self.num_envs
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """The attribute `name` of every lane."""
+        return self.call(name)
+
+
+def _masked(info: dict[str, Any], mask: Any) -> dict[str, Any]:
+    result = {}
+    for key, value in info.items():
+        result[key] = _masked(value, mask) if isinstance(value, dict) else value
+        result[f"_{key}"] = mask.copy() if isinstance(mask, np.ndarray) else mask
+    return result
+
+
+def _take(value: Any, lane: int) -> Any:
+    return {k: _take(v, lane) for k, v in value.items()} if isinstance(value, dict) else value[lane].copy()

@@ -1,0 +1,171 @@
+"""The goals of Craftax (512) and Craftax-Classic (136): every goal is "this number of the state lies in low..high".
+
+Names, order and predicates are those of "Goal-Conditioned Agents that Learn Everything All at Once" (arXiv
+2605.23551). A state is summarised as one vector of F small integers (scalars, then what is on the 4 cells next to the
+player), and judging all G goals is one gather and two comparisons.
+"""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from gc_envs.craftax.scalars import ARMOUR, CLASSIC_RESOURCES, CLASSIC_TOOLS, RESOURCES, categories, scalar_classes
+from gc_envs.craftax.variants import DIRECTIONS, Variant
+from gc_envs.craftax.view import blocks_and_items, neighbour_cells, neighbour_offsets, visible_mobs
+
+State = Any  # Craftax's EnvState
+Array = Any
+
+BANDED = ("wood", "stone", "coal", "iron", "torches", "arrows")  # resources with goals beyond 9
+MATERIALS = ("wood", "stone", "iron", "diamond")
+ELEMENTS = ("fire", "ice")
+ATTRIBUTES = ("intelligence", "strength", "dexterity")
+# Blocks and items that no goal asks for, because they never lie next to the player.
+NO_GOAL = ("INVALID", "WOOD", "DARKNESS", "GRAVEL", "NONE")
+# By mob type; None: Craftax has no such mob.
+MOB_NAMES: dict[str, tuple[str | None, ...]] = {
+    "full": (
+        *("zombie", "gnome_warrior", "orc_soldier", "lizard", "knight", "troll", "pigman", "frost_troll"),
+        *("cow", "bat", "snail", None, None, None, None, None),
+        *("skeleton", "gnome_archer", "orc_mage", "kobold", "knight_archer", "deep_thing"),
+        *("fire_elemental", "ice_elemental"),
+        *("arrow", "dagger", "fireball", None, "arrow2", "slimeball", "fireball2", "iceball2"),
+        *(None, None, "player_fireball", "player_iceball", "player_arrow", None, None, None),
+    ),
+    "classic": ("zombie", "cow", "skeleton", "arrow"),
+}
+
+
+@dataclass(frozen=True)
+class GoalRow:
+    """One goal: `name` holds where `low <= feature <= high`."""
+
+    name: str
+    feature: str
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class GoalTable:
+    """All goals of a variant as arrays over the feature vector."""
+
+    names: tuple[str, ...]
+    feature: np.ndarray  # int32 [G] index into the F features
+    low: np.ndarray  # int32 [G]
+    high: np.ndarray  # int32 [G]
+
+    def holds(self, features: Array) -> Array:
+        """Which goals hold: bool [..., G] for features [..., F]."""
+        value = features[..., self.feature]
+        return (value >= self.low) & (value <= self.high)
+
+
+def feature_names(variant: Variant) -> tuple[str, ...]:
+    """Names of the F features, in the order of `features`."""
+    names = [name for name, _ in scalar_classes(variant)]
+    kinds = ["block_map"] + ["item_map"] * bool(variant.num_items)
+    names += [f"{kind}/{direction}" for kind in kinds for direction, _ in DIRECTIONS]
+    names += [f"mob_map/{kind}/{direction}" for direction, _ in DIRECTIONS for kind in range(variant.num_mob_types)]
+    return tuple(names)
+
+
+def features(variant: Variant, state: State) -> Array:
+    """What goals are read from, int32 [F]; only the 4 neighbouring cells of the map are looked at."""
+    blocks, items = blocks_and_items(variant, state, neighbour_offsets())
+    return _join(variant, categories(variant, state), blocks, items, *visible_mobs(variant, state))
+
+
+def features_of_compact(variant: Variant, observation: dict[str, Array]) -> Array:
+    """The same vector [F] read from a compact observation (no batch axis): goals can be judged on what is observed."""
+    near = neighbour_cells(variant)
+    seen = {name: jnp.asarray(array).astype(jnp.int32) for name, array in observation.items()}
+    items = seen["item_map"].reshape(-1)[near] if variant.num_items else None
+    blocks = seen["block_map"].reshape(-1)[near]
+    return _join(variant, seen["scalars"], blocks, items, seen["mobs"][:, 0], seen["mobs"][:, 1])
+
+
+def _join(variant: Variant, scalars: Array, blocks: Array, items: Array | None, cell: Array, kind: Array) -> Array:
+    near = cell == neighbour_cells(variant)[:, None]  # [4, M]
+    of_kind = kind[:, None] == np.arange(variant.num_mob_types)  # [M, T]
+    mobs = jnp.any(near[:, :, None] & of_kind, axis=1)  # [4, T]
+    parts = [scalars, blocks] + ([] if items is None else [items]) + [mobs.reshape(-1).astype(jnp.int32)]
+    return jnp.concatenate([part.astype(jnp.int32) for part in parts])
+
+
+@functools.cache
+def goal_table(variant: Variant) -> GoalTable:
+    """The goals of `variant` in the sources' order."""
+    rows = tuple(_full_rows(variant) if variant.has_levels else _classic_rows(variant))
+    position = {name: index for index, name in enumerate(feature_names(variant))}
+    return GoalTable(
+        names=tuple(row.name for row in rows),
+        feature=np.asarray([position[row.feature] for row in rows], np.int32),
+        low=np.asarray([row.low for row in rows], np.int32),
+        high=np.asarray([row.high for row in rows], np.int32),
+    )
+
+
+def achieved(variant: Variant, state: State) -> Array:
+    """Which goals hold in `state`: bool [G]."""
+    return goal_table(variant).holds(features(variant, state))
+
+
+def _full_rows(variant: Variant) -> Iterator[GoalRow]:
+    yield from _counts(RESOURCES)
+    for name in BANDED:
+        for low in range(10, 100, 5):
+            yield GoalRow(f"inventory/{name}_{low}-{low + 4}", f"inventory/{name}", low, low + 4)
+    yield from _adjacent("block_map", variant.game.blocks)
+    yield from _adjacent_mobs(variant)
+    yield from _adjacent("item_map", variant.game.items)
+    for tier, material in enumerate(MATERIALS, start=1):
+        for tool in ("pickaxe", "sword"):
+            yield GoalRow(f"tools/{material}_{tool}", tool, tier, tier)
+    yield GoalRow("tools/bow", "bow", 1, 1)
+    for piece in ARMOUR:
+        for tier, material in enumerate(("iron", "diamond"), start=1):
+            yield GoalRow(f"tools/{material}_{piece}", f"armour/{piece}", tier, tier)
+    for piece in ARMOUR:
+        for tier, element in enumerate(ELEMENTS, start=1):
+            yield GoalRow(f"enchant/{piece}_{element}", f"armour_enchantments/{piece}", tier, tier)
+    for tier, element in enumerate(ELEMENTS, start=1):
+        for weapon in ("sword", "bow"):
+            yield GoalRow(f"enchant/{weapon}_{element}", f"{weapon}_enchantment", tier, tier)
+    for level in range(9):
+        yield GoalRow(f"dungeon_level/dlvl_{level}", "dungeon_level", level, level)
+    for attribute in ATTRIBUTES:
+        for points in range(2, 6):
+            yield GoalRow(f"intrinsics/{attribute}_{points}", f"intrinsics/{attribute}", points, points)
+
+
+def _classic_rows(variant: Variant) -> Iterator[GoalRow]:
+    yield from _counts(CLASSIC_RESOURCES)
+    for tool in CLASSIC_TOOLS:
+        yield GoalRow(f"tools/{tool}", f"inventory/{tool}", 1, 9)  # here tools are counted
+    yield from _adjacent("block_map", variant.game.blocks)
+    yield from _adjacent_mobs(variant)
+
+
+def _counts(resources: tuple[str, ...]) -> Iterator[GoalRow]:
+    for name in resources:
+        for count in range(1, 10):
+            yield GoalRow(f"inventory/{name}_{count}", f"inventory/{name}", count, count)
+
+
+def _adjacent(kind: str, members: Any) -> Iterator[GoalRow]:
+    for member in members:
+        if member.name not in NO_GOAL:
+            for direction, _ in DIRECTIONS:
+                yield GoalRow(f"{kind}/{member.name}_{direction}", f"{kind}/{direction}", member.value, member.value)
+
+
+def _adjacent_mobs(variant: Variant) -> Iterator[GoalRow]:
+    for kind, name in enumerate(MOB_NAMES[variant.name]):
+        if name is not None:
+            for direction, _ in DIRECTIONS:
+                yield GoalRow(f"mob_map/{name}_{direction}", f"mob_map/{kind}/{direction}", 1, 1)

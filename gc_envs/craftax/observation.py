@@ -1,0 +1,157 @@
+"""The three observations of a Craftax state: compact categories, Craftax's symbolic vector, Craftax's pixels.
+
+Letters: H x W the view, M mob slots, T mob types, S scalars, C map channels, `...` batch axes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gc_envs.craftax.scalars import categories, scalar_classes, symbolic_tail, symbolic_tail_high
+from gc_envs.craftax.variants import Variant
+from gc_envs.craftax.view import blocks_and_items, view_offsets, visible_mobs
+
+State = Any  # Craftax's EnvState
+Array = Any
+KINDS = ("symbolic", "compact", "pixels")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a compact observation unfolds into one-hot maps [H, W, C] and one-hot scalars.
+
+    The maps lie behind one another on the channel axis, in the order of `maps`. Where there is a "light_map", its two
+    channels are dark and lit, and a dark cell is zero in all other channels. Where the mob map has one channel more
+    than there are mob types (Classic, as in the LEO sources), that channel says "no mob here".
+    """
+
+    height: int
+    width: int
+    maps: tuple[tuple[str, int], ...]  # (name, channels)
+    num_mob_slots: int  # M
+    num_mob_types: int  # T
+    scalars: tuple[tuple[str, int], ...]  # (name, classes)
+
+    @property
+    def num_channels(self) -> int:
+        """C."""
+        return sum(channels for _, channels in self.maps)
+
+    @property
+    def num_scalar_classes(self) -> int:
+        """Length of the one-hot scalars."""
+        return sum(classes for _, classes in self.scalars)
+
+    @property
+    def size(self) -> int:
+        """Numbers in the whole one-hot observation."""
+        return self.height * self.width * self.num_channels + self.num_scalar_classes
+
+
+def make_layout(variant: Variant) -> Layout:
+    """The layout of `variant`'s compact observation: 9,637 one-hot numbers for Craftax, 1,562 for Classic."""
+    maps = (("block_map", variant.num_blocks),)
+    if variant.has_levels:
+        maps += (("item_map", variant.num_items), ("mob_map", variant.num_mob_types), ("light_map", 2))
+    else:
+        maps += (("mob_map", variant.num_mob_types + 1),)
+    return Layout(*variant.view, maps, variant.num_mob_slots, variant.num_mob_types, scalar_classes(variant))
+
+
+def compact(variant: Variant, state: State) -> dict[str, Array]:
+    """The view as small integers, all uint8.
+
+    block_map [H, W]: block ids, num_blocks where it is dark; item_map [H, W] likewise (Craftax only);
+    mobs [M, 2]: cell (H*W: not visible) and type; scalars [S]: categories.
+    """
+    blocks, items = blocks_and_items(variant, state, view_offsets(variant))
+    observation = {
+        "block_map": blocks.reshape(variant.view),
+        "mobs": jnp.stack(visible_mobs(variant, state), axis=-1),
+        "scalars": categories(variant, state),
+    }
+    if items is not None:
+        observation["item_map"] = items.reshape(variant.view)
+    return {name: array.astype(jnp.uint8) for name, array in observation.items()}
+
+
+def one_hot(layout: Layout, observation: dict[str, Array]) -> tuple[Array, Array]:
+    """A compact observation as float32 maps [..., H, W, C] and scalars [..., sum of classes].
+
+    Channels are in the order of `layout.maps`, scalars in that of `layout.scalars`.
+    """
+    blocks = observation["block_map"].astype(jnp.int32)
+    batch = blocks.shape[:-2]
+    mobs = observation["mobs"].astype(jnp.int32)
+    at_cell = jax.nn.one_hot(mobs[..., 0], layout.height * layout.width)  # [..., M, H*W], zero when not visible
+    of_type = jax.nn.one_hot(mobs[..., 1], layout.num_mob_types)  # [..., M, T]
+    # No (cell, type) occurs twice, so every product is 0 or 1, exact in any precision.
+    mob_map = jnp.einsum("...mc,...mt->...ct", at_cell, of_type).reshape(*batch, layout.height, layout.width, -1)
+    channels = dict(layout.maps)
+    if channels["mob_map"] > layout.num_mob_types:
+        mob_map = jnp.concatenate([mob_map, 1.0 - jnp.max(mob_map, axis=-1, keepdims=True)], axis=-1)
+    maps = {"block_map": jax.nn.one_hot(blocks, channels["block_map"]), "mob_map": mob_map}
+    if "item_map" in channels:
+        maps["item_map"] = jax.nn.one_hot(observation["item_map"].astype(jnp.int32), channels["item_map"])
+    if "light_map" in channels:
+        maps["light_map"] = jax.nn.one_hot((blocks < channels["block_map"]).astype(jnp.int32), 2)
+    return jnp.concatenate([maps[name] for name, _ in layout.maps], axis=-1), _one_hot_scalars(layout, observation)
+
+
+def _one_hot_scalars(layout: Layout, observation: dict[str, Array]) -> Array:
+    classes = np.asarray([count for _, count in layout.scalars])
+    owner = np.repeat(np.arange(len(classes)), classes)  # scalar that each output position belongs to
+    category = np.arange(len(owner)) - np.repeat(np.cumsum(classes) - classes, classes)
+    return (observation["scalars"].astype(jnp.int32)[..., owner] == category).astype(jnp.float32)
+
+
+def symbolic(variant: Variant, state: State) -> Array:
+    """Craftax's symbolic observation, float32 [8268] (Classic [1345]), bitwise that of `render_craftax_symbolic`.
+
+    Craftax fills its mob map in five scans; here the visible mobs are found at once and written in one scatter.
+    """
+    blocks, items = blocks_and_items(variant, state, view_offsets(variant))
+    cell, kind = visible_mobs(variant, state)
+    mob_map = jnp.zeros((variant.num_cells, variant.num_mob_types), jnp.float32).at[cell, kind].set(1.0, mode="drop")
+    maps = [jax.nn.one_hot(blocks, variant.num_blocks)]
+    if items is not None:
+        maps.append(jax.nn.one_hot(items, variant.num_items))
+    maps.append(mob_map)
+    if variant.has_levels:
+        maps.append((blocks < variant.num_blocks).astype(jnp.float32)[:, None])
+    return jnp.concatenate([jnp.concatenate(maps, axis=-1).reshape(-1), symbolic_tail(variant, state)])
+
+
+def observation_space(variant: Variant, kind: str) -> gymnasium.Space:
+    """The space of an observation kind, with the tightest bounds that Craftax's rules give.
+
+    Raises:
+        ValueError: for an unknown kind, with the known ones.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown Craftax observation {kind!r}; known: {', '.join(KINDS)}")
+    height, width = variant.view
+    if kind == "pixels":
+        rows = height + variant.inventory_rows
+        size = variant.agent_block_pixels
+        return gymnasium.spaces.Box(0, 255, (rows * size, width * size, 3), np.uint8)
+    if kind == "symbolic":
+        channels = variant.num_blocks + variant.num_items + variant.num_mob_types + variant.has_levels
+        high = np.concatenate([np.ones(variant.num_cells * channels, np.float32), symbolic_tail_high(variant)])
+        return gymnasium.spaces.Box(np.zeros_like(high), high, dtype=np.float32)
+    mobs_high = np.tile(
+        np.asarray([variant.num_cells, variant.num_mob_types - 1], np.uint8), (variant.num_mob_slots, 1)
+    )
+    scalars_high = np.asarray([classes - 1 for _, classes in scalar_classes(variant)], np.uint8)
+    spaces = {
+        "block_map": gymnasium.spaces.Box(0, variant.num_blocks, variant.view, np.uint8),
+        "mobs": gymnasium.spaces.Box(np.zeros_like(mobs_high), mobs_high, dtype=np.uint8),
+        "scalars": gymnasium.spaces.Box(np.zeros_like(scalars_high), scalars_high, dtype=np.uint8),
+    }
+    if variant.num_items:
+        spaces["item_map"] = gymnasium.spaces.Box(0, variant.num_items, variant.view, np.uint8)
+    return gymnasium.spaces.Dict(spaces)

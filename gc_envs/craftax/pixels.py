@@ -1,0 +1,49 @@
+"""Craftax's own pixel renderer, without its texture cache.
+
+Craftax draws every texture at three sizes (about a minute), pickles them into its own folder in site-packages, and
+reads that file back later. Here only the size asked for is drawn, kept in this process, and nothing is written, so a
+read-only installation works and no pickle is read.
+"""
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from gc_envs.craftax.variants import Variant
+
+State = Any  # Craftax's EnvState
+Array = Any
+
+
+@functools.cache
+def make_pixel_renderer(variant: Variant, block_pixels: int) -> Callable[[State], Array]:
+    """A function from a state to Craftax's frame, uint8 [(H + inventory rows) * block_pixels, W * block_pixels, 3].
+
+    It can be jitted and vmapped; one renderer is kept per variant and size.
+    """
+    render = _with_textures(variant, block_pixels)
+
+    def render_uint8(state: State) -> Array:
+        # Craftax's frame is float32 in 0..255 (its environments divide it by 255).
+        return jnp.clip(jnp.round(render(state)), 0, 255).astype(jnp.uint8)
+
+    return render_uint8
+
+
+def _with_textures(variant: Variant, block_pixels: int) -> Callable[[State], Array]:
+    """Craftax's `make_craftax_pixel_renderer`, run with a `load_all_textures` that neither reads nor writes a file.
+
+    The function is rebound to a copy of its module's names: patching the module itself would be seen by everybody.
+    """
+    game = variant.game
+    make = game.renderer.make_craftax_pixel_renderer
+    names = {**make.__globals__, "load_all_textures": lambda: {block_pixels: _textures(variant, block_pixels)}}
+    return types.FunctionType(make.__code__, names, make.__name__, make.__defaults__, make.__closure__)(block_pixels)
+
+
+@functools.cache
+def _textures(variant: Variant, block_pixels: int) -> dict[str, Any]:
+    return variant.game.constants.load_all_textures_given_size(block_pixels)

@@ -1,0 +1,100 @@
+"""Craftax and Craftax-Classic as a goal-conditioned task over Craftax's own state and dynamics."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gc_envs.core.goals import FiniteGoals
+from gc_envs.core.task import Task
+from gc_envs.craftax.goals import achieved, goal_table
+from gc_envs.craftax.observation import Layout, compact, make_layout, observation_space, symbolic
+from gc_envs.craftax.variants import get_variant
+
+State = Any  # Craftax's EnvState, a flax struct
+Array = Any
+
+
+class CraftaxTask(Task):
+    """Craftax with 512 goals, or Craftax-Classic with 136.
+
+    Dynamics are Craftax's own (`craftax_step`, `generate_world`) with its default parameters; only its time limit is
+    lifted, because running out of time belongs to the episode.
+
+    >>> task = CraftaxTask("classic")
+    >>> task.goals.num_goals, task.action_space
+    (136, Discrete(17))
+    """
+
+    render_fps = 10
+
+    def __init__(self, variant: str = "full", observation: str = "symbolic") -> None:
+        """A task for `variant` "full" or "classic" that observes "symbolic", "compact" or "pixels"."""
+        self.variant = get_variant(variant)
+        self.observation = observation
+        self.observation_space = observation_space(self.variant, observation)
+        self.action_space = gymnasium.spaces.Discrete(self.variant.num_actions)
+        self.horizon = self.variant.horizon
+        self.goals = FiniteGoals(goal_table(self.variant).names)
+        self.layout: Layout = make_layout(self.variant)
+
+    def reset(self, key: Array) -> State:
+        """A new world drawn with `key`, as Craftax's EnvState."""
+        game = self.variant.game
+        return _fixed(game.generate(_raw(key), game.params, game.static_params))
+
+    def step(self, key: Array, state: State, action: Array) -> State:
+        """The state after `action` (int []); Craftax's reward is dropped, goals pay here."""
+        game = self.variant.game
+        action = jnp.asarray(action, jnp.int32)
+        return _fixed(game.advance(_raw(key), state, action, game.params, game.static_params)[0])
+
+    def observe(self, state: State) -> Any:
+        """The observation of the kind chosen at construction, a member of `observation_space`."""
+        return self._observe(state)
+
+    def achieved(self, state: State) -> Array:
+        """Which goals hold in `state`: bool [G]."""
+        return achieved(self.variant, state)
+
+    def terminated(self, state: State) -> Array:
+        """Death (health gone; in Classic also lava) or, in Craftax, the boss beaten: bool []."""
+        return self.variant.game.is_over(state)
+
+    def render(self, state: State, desired_goal: Array | None = None) -> np.ndarray:
+        """Craftax's own frame with the commanded goal named under it, uint8 [H, W, 3]; runs on the host."""
+        from gc_envs.craftax.render import render_frame
+
+        return render_frame(self, state, desired_goal)
+
+    @functools.cached_property
+    def _observe(self) -> Callable[[State], Any]:
+        if self.observation == "pixels":
+            from gc_envs.craftax.pixels import make_pixel_renderer
+
+            return make_pixel_renderer(self.variant, self.variant.agent_block_pixels)
+        return functools.partial({"symbolic": symbolic, "compact": compact}[self.observation], self.variant)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_observe"}  # a cached closure
+
+
+def _raw(key: Array) -> Array:
+    """`key` as raw words uint32 [2]: Craftax keeps a key in its state, which must not change its type."""
+    return jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
+
+
+def _fixed(state: State) -> State:
+    """`state` with strong dtypes, the same after a reset as after a step.
+
+    Craftax's reset leaves Python numbers and weakly typed arrays; a loop carry must not change its type, and a second
+    type would compile every function twice.
+    """
+    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, _FIXED[jnp.result_type(leaf).kind]), state)
+
+
+_FIXED = {"b": np.dtype(bool), "i": np.dtype(np.int32), "u": np.dtype(np.uint32), "f": np.dtype(np.float32)}

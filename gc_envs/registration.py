@@ -1,0 +1,143 @@
+"""The table of environments: one row per id.
+
+Importing this module loads neither JAX nor torch nor MuJoCo; a row names its task class as a string, and the class is
+loaded when the first environment of that family is made.
+"""
+
+import difflib
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+
+if TYPE_CHECKING:
+    from gc_envs.core.task import Task
+
+
+@dataclass(frozen=True)
+class EnvRow:
+    """One environment id."""
+
+    id: str
+    family: str
+    task: str  # "module:class"
+    summary: str
+    eval_steps: int  # steps an evaluation episode may take
+    kwargs: dict[str, Any] = field(default_factory=dict)  # the task's arguments that make this row
+    requires: str | None = None  # a module that the family needs beyond the base install ...
+    extra: str | None = None  # ... and the extra that installs it
+    suites: tuple[str, ...] = ()
+
+
+ROWS = (
+    EnvRow(
+        "GC-Gridworld-v0",
+        family="gridworld",
+        task="gc_envs.gridworld.task:GridworldTask",
+        summary="a walled grid, one goal per reachable cell",
+        eval_steps=200,
+        suites=("finite", "quick"),
+    ),
+    EnvRow(
+        "GC-Craftax-v0",
+        family="craftax",
+        task="gc_envs.craftax.task:CraftaxTask",
+        summary="Craftax, 512 goals",
+        eval_steps=512,
+        kwargs={"variant": "full"},
+        requires="craftax",
+        extra="craftax",
+        suites=("finite", "craftax"),
+    ),
+    EnvRow(
+        "GC-Craftax-Classic-v0",
+        family="craftax",
+        task="gc_envs.craftax.task:CraftaxTask",
+        summary="Craftax-Classic, 136 goals",
+        eval_steps=512,
+        kwargs={"variant": "classic"},
+        requires="craftax",
+        extra="craftax",
+        suites=("finite", "craftax"),
+    ),
+)
+
+REGISTRY = {row.id: row for row in ROWS}
+
+
+def register_all() -> None:
+    """Register every id with Gymnasium; called on `import gc_envs`, and harmless when called again."""
+    for row in ROWS:
+        if row.id not in gymnasium.registry:
+            gymnasium.register(
+                row.id,
+                entry_point="gc_envs.core.gym_env:GoalEnv",
+                vector_entry_point="gc_envs.core.vector_env:GoalVectorEnv",
+                kwargs={"task": row.id},
+                # The clock is the environment's own, so that it is saved with the state: no TimeLimit wrapper.
+                max_episode_steps=None,
+            )
+
+
+def get_row(env_id: str) -> EnvRow:
+    """The row of `env_id`.
+
+    Raises:
+        ValueError: for an unknown id, with the nearest ones.
+    """
+    env_id = env_id.removeprefix("gc_envs:")
+    if env_id not in REGISTRY:
+        near = difflib.get_close_matches(env_id, REGISTRY, n=3, cutoff=0.3) or list(REGISTRY)
+        raise ValueError(f"unknown environment id {env_id!r}; nearest: {', '.join(near)}")
+    return REGISTRY[env_id]
+
+
+def make_task(env_id: str, *, goals: Sequence[Any] | None = None, **kwargs: Any) -> "Task":
+    """The task behind an id: pure functions to jit, vmap and scan.
+
+    Args:
+        env_id: a registered id, such as "GC-Gridworld-v0".
+        goals: names, indices or arrays of the only goals to use (default: all of them).
+        kwargs: the task's own arguments, such as `size=12`.
+
+    Raises:
+        ValueError: for an unknown id, goal or argument value.
+        TypeError: for an argument that the task does not take, listing those it does.
+        ModuleNotFoundError: when the family's extra is not installed, with the pip command that installs it.
+
+    >>> make_task("GC-Gridworld-v0", size=5).goals.names[0]
+    'position/0-0'
+    """
+    row = get_row(env_id)
+    if row.requires and importlib.util.find_spec(row.requires) is None:
+        raise ModuleNotFoundError(f'{row.id} needs {row.requires}; install it with: pip install "gc_envs[{row.extra}]"')
+    module, name = row.task.split(":")
+    task_class = getattr(importlib.import_module(module), name)
+    allowed = [k for k in _parameters(task_class) if k not in row.kwargs]
+    unknown = sorted(set(kwargs) - set(allowed))
+    if unknown:
+        raise TypeError(f"{row.id} takes no argument {unknown[0]!r}; it takes: {', '.join(allowed) or 'none'}")
+    task = task_class(**row.kwargs, **kwargs)
+    if goals is not None:
+        from gc_envs.core.restrict import RestrictedTask
+
+        task = RestrictedTask(task, goals)
+    return task
+
+
+def task_parameters(env_id: str) -> dict[str, Any]:
+    """Names and defaults of what `make_task(env_id, ...)` takes."""
+    row = get_row(env_id)
+    module, name = row.task.split(":")
+    parameters = _parameters(getattr(importlib.import_module(module), name))
+    return {k: v for k, v in parameters.items() if k not in row.kwargs}
+
+
+def _parameters(task_class: type) -> dict[str, Any]:
+    import inspect
+
+    parameters = inspect.signature(task_class).parameters.values()
+    return {p.name: p.default for p in parameters}
