@@ -7,6 +7,7 @@ loaded when the first environment of that family is made.
 import difflib
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ class EnvRow:
     summary: str
     eval_steps: int  # steps an evaluation episode may take
     kwargs: dict[str, Any] = field(default_factory=dict)  # the task's arguments that make this row
+    agent_kwargs: dict[str, Any] = field(default_factory=dict)  # those that give what our networks take
     requires: str | None = None  # a module that the family needs beyond the base install ...
     extra: str | None = None  # ... and the extra that installs it
     suites: tuple[str, ...] = ()
@@ -48,6 +50,7 @@ ROWS = (
         summary="Craftax, 512 goals",
         eval_steps=512,
         kwargs={"variant": "full"},
+        agent_kwargs={"observation": "compact"},
         requires="craftax",
         extra="craftax",
         suites=("finite", "craftax"),
@@ -59,6 +62,7 @@ ROWS = (
         summary="Craftax-Classic, 136 goals",
         eval_steps=512,
         kwargs={"variant": "classic"},
+        agent_kwargs={"observation": "compact"},
         requires="craftax",
         extra="craftax",
         suites=("finite", "craftax"),
@@ -112,15 +116,12 @@ def make_task(env_id: str, *, goals: Sequence[Any] | None = None, **kwargs: Any)
     'position/0-0'
     """
     row = get_row(env_id)
-    if row.requires and importlib.util.find_spec(row.requires) is None:
-        raise ModuleNotFoundError(f'{row.id} needs {row.requires}; install it with: pip install "gc_envs[{row.extra}]"')
-    module, name = row.task.split(":")
-    task_class = getattr(importlib.import_module(module), name)
-    allowed = [k for k in _parameters(task_class) if k not in row.kwargs]
+    kind = task_class(row)
+    allowed = [name for name in inspect.signature(kind).parameters if name not in row.kwargs]
     unknown = sorted(set(kwargs) - set(allowed))
     if unknown:
         raise TypeError(f"{row.id} takes no argument {unknown[0]!r}; it takes: {', '.join(allowed) or 'none'}")
-    task = task_class(**row.kwargs, **kwargs)
+    task = kind(**row.kwargs, **kwargs)
     if goals is not None:
         from gc_envs.core.restrict import RestrictedTask
 
@@ -128,16 +129,9 @@ def make_task(env_id: str, *, goals: Sequence[Any] | None = None, **kwargs: Any)
     return task
 
 
-def task_parameters(env_id: str) -> dict[str, Any]:
-    """Names and defaults of what `make_task(env_id, ...)` takes."""
-    row = get_row(env_id)
+def task_class(row: EnvRow) -> "type[Task]":
+    """The task class of a row; ModuleNotFoundError with the pip command where its extra is not installed."""
+    if row.requires and importlib.util.find_spec(row.requires) is None:
+        raise ModuleNotFoundError(f'{row.id} needs {row.requires}; install it with: pip install "gc_envs[{row.extra}]"')
     module, name = row.task.split(":")
-    parameters = _parameters(getattr(importlib.import_module(module), name))
-    return {k: v for k, v in parameters.items() if k not in row.kwargs}
-
-
-def _parameters(task_class: type) -> dict[str, Any]:
-    import inspect
-
-    parameters = inspect.signature(task_class).parameters.values()
-    return {p.name: p.default for p in parameters}
+    return getattr(importlib.import_module(module), name)

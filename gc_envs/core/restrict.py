@@ -18,6 +18,7 @@ class RestrictedTask(Task[State]):
         self.task = task
         self.on_success = task.on_success
         self.render_fps = task.render_fps
+        self.layout = task.layout
         self.goals = task.goals.restrict(goals)
         self._kept = np.array(task.goals.positions(goals)) if isinstance(task.goals, FiniteGoals) else None
 

@@ -11,6 +11,7 @@ import gymnasium
 import numpy as np
 
 from gc_envs.core.goals import GoalSpace
+from gc_envs.core.layout import Layout
 
 State = TypeVar("State")
 Array = Any  # NumPy, JAX or torch: whatever the array API covers
@@ -29,6 +30,7 @@ class Task(ABC, Generic[State]):
     horizon: int  # steps after which an episode is truncated, the source's own
     on_success: str = "terminate"  # what reaching the goal does, the source's own: see `episode.OnSuccess`
     render_fps: int = 10
+    layout: Layout | None = None  # what the categories in an integer observation are, for networks that one-hot them
 
     @abstractmethod
     def reset(self, key: Array) -> State:

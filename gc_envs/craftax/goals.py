@@ -123,6 +123,15 @@ def _full_rows(variant: Variant) -> Iterator[GoalRow]:
     yield from _adjacent("block_map", variant.game.blocks)
     yield from _adjacent_mobs(variant)
     yield from _adjacent("item_map", variant.game.items)
+    yield from _equipment()
+    for level in range(9):
+        yield GoalRow(f"dungeon_level/dlvl_{level}", "dungeon_level", level, level)
+    for attribute in ATTRIBUTES:
+        for points in range(2, 6):
+            yield GoalRow(f"intrinsics/{attribute}_{points}", f"intrinsics/{attribute}", points, points)
+
+
+def _equipment() -> Iterator[GoalRow]:
     for tier, material in enumerate(MATERIALS, start=1):
         for tool in ("pickaxe", "sword"):
             yield GoalRow(f"tools/{material}_{tool}", tool, tier, tier)
@@ -136,11 +145,6 @@ def _full_rows(variant: Variant) -> Iterator[GoalRow]:
     for tier, element in enumerate(ELEMENTS, start=1):
         for weapon in ("sword", "bow"):
             yield GoalRow(f"enchant/{weapon}_{element}", f"{weapon}_enchantment", tier, tier)
-    for level in range(9):
-        yield GoalRow(f"dungeon_level/dlvl_{level}", "dungeon_level", level, level)
-    for attribute in ATTRIBUTES:
-        for points in range(2, 6):
-            yield GoalRow(f"intrinsics/{attribute}_{points}", f"intrinsics/{attribute}", points, points)
 
 
 def _classic_rows(variant: Variant) -> Iterator[GoalRow]:

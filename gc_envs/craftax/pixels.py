@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from gc_envs.craftax.variants import Variant
@@ -40,10 +41,12 @@ def _with_textures(variant: Variant, block_pixels: int) -> Callable[[State], Arr
     """
     game = variant.game
     make = game.renderer.make_craftax_pixel_renderer
-    names = {**make.__globals__, "load_all_textures": lambda: {block_pixels: _textures(variant, block_pixels)}}
+    names = {**make.__globals__, "load_all_textures": lambda: {block_pixels: drawn_textures(variant, block_pixels)}}
     return types.FunctionType(make.__code__, names, make.__name__, make.__defaults__, make.__closure__)(block_pixels)
 
 
 @functools.cache
-def _textures(variant: Variant, block_pixels: int) -> dict[str, Any]:
-    return variant.game.constants.load_all_textures_given_size(block_pixels)
+def drawn_textures(variant: Variant, block_pixels: int) -> dict[str, Any]:
+    """Craftax's textures at one size, drawn once per process."""
+    with jax.ensure_compile_time_eval():  # the first call may come from inside a jit
+        return variant.game.constants.load_all_textures_given_size(block_pixels)

@@ -173,13 +173,16 @@ def symbolic_tail_high(variant: Variant) -> np.ndarray:
     """Largest value of every entry of `symbolic_tail`; the smallest is 0 everywhere.
 
     Craftax caps counts at 99 and attributes at 5, hence health at 13, food, drink and energy at 17 and mana at 21; a
-    point of experience comes with each of the 8 floors below the first. Classic caps everything at 9.
+    point of experience comes with each of the 8 floors below the first. Classic caps everything at 9. Quotients get a
+    millionth on top: XLA may multiply by the reciprocal instead, and round up (9 * 0.1 is 0.90000004 in float32).
     """
     if not variant.has_levels:
-        nine_tenths = float(np.float16(9) / np.float16(10))
-        return np.asarray([nine_tenths] * 16 + [1.0] * 6, np.float32)
-    root = np.sqrt(np.float32(99)) / np.float32(10)
+        return np.asarray([0.9 * _ROUNDING_16] * 16 + [1.0] * 6, np.float32)
+    root = 99**0.5 / 10 * _ROUNDING
     bag = [root] * len(RESOURCES) + [1.0, 1.0, 1.0, 2.0, 2.0, 1.0]
-    intrinsics = np.asarray([13, 17, 17, 17, 21, 8, 5, 5, 5], np.float32) / np.float32(10)
-    special = [1.0, 1.0, 1.0, 1.0, 1.0, 0.8, 1.0, 1.0]
+    intrinsics = [top / 10 * _ROUNDING for top in (13, 17, 17, 17, 21, 8, 5, 5, 5)]
+    special = [1.0, 1.0, 1.0, 1.0, 1.0, 0.8 * _ROUNDING, 1.0, 1.0]
     return np.asarray([*bag, *[root] * 6, *intrinsics, *[1.0] * 4, *[1.0] * 4, *[2.0] * 4, *special], np.float32)
+
+
+_ROUNDING, _ROUNDING_16 = 1 + 1e-6, 1 + 1e-3  # float32, float16

@@ -146,8 +146,12 @@ def get_variant(name: str) -> Variant:
 
 @functools.cache
 def _load(variant: Variant) -> Game:
+    import jax
+
     def module(name: str) -> Any:
-        return importlib.import_module(f"{variant.package}.{name}")
+        # Craftax computes tables at import; if that happened first inside a jit, they would be leaked tracers.
+        with jax.ensure_compile_time_eval():
+            return importlib.import_module(f"{variant.package}.{name}")
 
     logic, states, constants, renderer = map(module, ("game_logic", variant.state_module, "constants", "renderer"))
     # Running out of time is truncation and the episode's business, so Craftax's own limit is put out of reach.

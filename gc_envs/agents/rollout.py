@@ -1,0 +1,121 @@
+"""Acting in many lanes at once, for every learner: rollouts, which goals were seen, and how often goals are reached.
+
+Letters: T steps of a rollout, N lanes, G goals.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gc_envs.core.episode import OnSuccess, begin
+from gc_envs.core.goals import FiniteGoals
+from gc_envs.core.lanes import GoalSampler, Lane, LaneProgram
+from gc_envs.core.task import Task
+
+Array = jax.Array
+Act = Callable[[Array, Any, Array], tuple[Array, Any]]  # (key, observation [N], goal [N]) -> (action [N], extra [N])
+
+
+class Actors(NamedTuple):
+    """What acting carries from one rollout to the next."""
+
+    lanes: Lane  # [N]
+    first_goal: Array  # [N] int32, the goal commanded at the start of the episode
+    undecided: Array  # [N] bool, whether the first goal is still to be reached in this episode
+    seen: Array  # [G] bool, goals that held in any lane at any time
+    reached: Array  # [G] float32, first goals reached before their episode ended, with forgetting
+    missed: Array  # [G] float32, first goals that were not
+
+    @property
+    def success(self) -> Array:
+        """Running success rate of every goal, [G]; 0 where it was never tried."""
+        return self.reached / (self.reached + self.missed + 1e-7)
+
+
+class Transitions(NamedTuple):
+    """A rollout, [T, N] on every leaf."""
+
+    observation: Any
+    goal: Array  # int32, commanded when acting
+    action: Array
+    achieved: Array  # [G] bool, judged on the state reached, before any reset
+    over: Array  # bool, the episode ended here
+    extra: Any  # what `Act` added
+
+
+def training_program(task: Task, pool: int | None = None, num_envs: int = 1) -> LaneProgram:
+    """Lanes as LEO and its rivals train in: a lane that reaches its goal is given a new one and goes on."""
+    if pool is None:
+        pool = 1 if jax.default_backend() == "cpu" else max(1, num_envs // 32)
+    return LaneProgram(task, task.horizon, OnSuccess.RESAMPLE, pool)
+
+
+def start_actors(program: LaneProgram, key: Array, num_envs: int) -> Actors:
+    """`num_envs` fresh episodes; their goals are drawn from what their start states achieve."""
+    goals = _finite(program)
+    lanes_key, goals_key = jax.random.split(key)
+    keys = jax.random.key_data(jax.random.split(lanes_key, num_envs))
+    lanes, _ = program.reset_where(program.empty(keys), jnp.ones(num_envs, bool))
+    seen = lanes.achieved.any(axis=0)
+    # Goals that were seen are known only now, so the first ones are commanded after the fact.
+    sampler = seen_goals(goals, seen | ~seen.any())
+    desired = jax.vmap(lambda key: sampler(key, None, seen))(jax.random.split(goals_key, num_envs))
+    none = jnp.zeros(goals.num_goals)
+    return Actors(
+        lanes=lanes._replace(episode=begin(desired)),
+        first_goal=goals.index(desired),
+        undecided=jnp.ones(num_envs, bool),
+        seen=seen,
+        reached=none,
+        missed=none,
+    )
+
+
+def seen_goals(goals: FiniteGoals, seen: Array) -> GoalSampler:
+    """A sampler that is uniform over the goals of `seen` [G]."""
+
+    def sample(key: Array, state: Any, achieved: Array) -> Array:
+        return goals.one_hot(jax.random.categorical(key, jnp.where(seen, 0.0, -jnp.inf)))
+
+    return sample
+
+
+def collect(
+    program: LaneProgram, actors: Actors, key: Array, act: Act, length: int, *, forgetting: float, seen_only: bool
+) -> tuple[Actors, Transitions]:
+    """`length` steps in every lane. New goals come from those seen before this rollout, or from all of them."""
+    goals = _finite(program)
+    sampler = seen_goals(goals, actors.seen if seen_only else jnp.ones_like(actors.seen))
+
+    def step(actors: Actors, key: Array) -> tuple[Actors, Transitions]:
+        lanes = actors.lanes
+        observation = jax.vmap(program.task.observe)(lanes.state)
+        goal = goals.index(lanes.episode.desired)
+        action, extra = act(key, observation, goal)
+        lanes, verdict = jax.vmap(lambda lane, action: program.advance(lane, action, sampler))(lanes, action)
+        transition = Transitions(observation, goal, action, lanes.achieved, verdict.over, extra)
+        lanes, _ = program.reset_where(lanes, verdict.over, sampler)
+        hit = actors.undecided & verdict.success
+        miss = actors.undecided & verdict.over & ~verdict.success
+        return Actors(
+            lanes=lanes,
+            first_goal=jnp.where(verdict.over, goals.index(lanes.episode.desired), actors.first_goal),
+            undecided=verdict.over | (actors.undecided & ~verdict.success),
+            seen=actors.seen | (transition.achieved | lanes.achieved).any(axis=0),
+            reached=actors.reached.at[actors.first_goal].add(hit),
+            missed=actors.missed.at[actors.first_goal].add(miss),
+        ), transition
+
+    actors, transitions = jax.lax.scan(step, actors, jax.random.split(key, length))
+    return actors._replace(reached=actors.reached * forgetting, missed=actors.missed * forgetting), transitions
+
+
+def _finite(program: LaneProgram) -> FiniteGoals:
+    goals = program.task.goals
+    if not isinstance(goals, FiniteGoals):
+        raise ValueError(
+            f"this learner needs a finite goal set; {type(program.task).__name__} has {type(goals).__name__}"
+        )
+    return goals

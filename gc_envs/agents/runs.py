@@ -1,0 +1,115 @@
+"""Run folders: what was trained, on what, with which settings, and where its files are.
+
+RUN/config.json            what to build again
+RUN/metrics.csv            one row per logged chunk of updates
+RUN/evaluations.csv        one row per evaluation during training
+RUN/evaluation.json        the last evaluation, goal by goal
+RUN/learning_curve.png     RUN/agent.gif
+RUN/checkpoints/step_.../  the last two
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+from pathlib import Path
+from typing import Any
+
+from gc_envs.agents.checkpoint import RunError, list_checkpoints, load_arrays
+
+FORMAT = 1
+PACKAGES = ("gc_envs", "jax", "flax", "optax", "numpy", "gymnasium", "craftax", "mujoco")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run folder and what its config.json says."""
+
+    folder: Path
+    agent: str
+    env_id: str
+    env_kwargs: dict[str, Any]
+    config: dict[str, Any]
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints lie."""
+        return self.folder / "checkpoints"
+
+    def latest(self) -> Path | None:
+        """The newest checkpoint, or None when there is none yet."""
+        found = list_checkpoints(self.checkpoints)
+        return found[-1] if found else None
+
+    def create(self) -> None:
+        """Make the folder and write config.json.
+
+        Raises:
+            RunError: when the folder already holds something.
+        """
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise RunError(f"{self.folder} already exists; pass --resume to go on with it, or another --run-dir")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        contents = {
+            "format": FORMAT,
+            "agent": self.agent,
+            "env_id": self.env_id,
+            "env_kwargs": self.env_kwargs,
+            "config": self.config,
+            "versions": installed_versions(),
+        }
+        (self.folder / "config.json").write_text(json.dumps(contents, indent=2) + "\n")
+
+    def check_same(self, other: "Run") -> None:
+        """RunError naming the first setting in which `other`, a request to resume, differs from this run."""
+        for name in ("agent", "env_id"):
+            if getattr(self, name) != getattr(other, name):
+                raise RunError(
+                    f"{self.folder} was started with {name}={getattr(self, name)!r}, not {getattr(other, name)!r}"
+                )
+        for mine, theirs in ((self.env_kwargs, other.env_kwargs), (self.config, other.config)):
+            for name in sorted(set(mine) | set(theirs)):
+                if mine.get(name) != theirs.get(name):
+                    raise RunError(
+                        f"{self.folder} was started with {name}={mine.get(name)!r}, not {theirs.get(name)!r}; "
+                        "--resume takes the same flags"
+                    )
+
+
+def open_run(folder: Path | str) -> Run:
+    """The run in `folder`.
+
+    Raises:
+        RunError: when there is none, or its config.json is damaged or of another version.
+    """
+    folder = Path(folder)
+    path = folder / "config.json"
+    if not path.is_file():
+        raise RunError(f"{folder} is not a run folder: it has no config.json")
+    try:
+        contents = json.loads(path.read_text())
+        if contents["format"] != FORMAT:
+            raise RunError(f"{folder} has run format {contents['format']}; this version reads {FORMAT}")
+        fields = {f.name: contents[f.name] for f in dataclasses.fields(Run) if f.name != "folder"}
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is damaged: {error!r}") from error
+    return Run(folder, **fields)
+
+
+def trained_arrays(run: Run) -> dict[str, Any]:
+    """The arrays of the newest checkpoint; RunError when there is none."""
+    latest = run.latest()
+    if latest is None:
+        raise RunError(f"{run.folder} has no checkpoint yet")
+    return load_arrays(latest)
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the packages that decide what a run does."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

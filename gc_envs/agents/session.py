@@ -1,0 +1,99 @@
+"""`gc-envs train`, from flags to a finished run folder: build, train, evaluate, draw."""
+
+import dataclasses
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from gc_envs.agents import get_learner
+from gc_envs.agents.checkpoint import RunError
+from gc_envs.agents.policy import Policy
+from gc_envs.agents.runs import Run, open_run
+from gc_envs.agents.training import Schedule, is_finished, train
+from gc_envs.evaluation.evaluate import Evaluation, evaluate
+from gc_envs.evaluation.report import format_table, plot_learning_curve, record_episodes, save_gif, save_json
+from gc_envs.registration import get_row, make_task
+
+FILMED = 6  # goals in the film of a trained agent
+FILM_STEPS = 120
+
+
+def train_run(
+    agent: str,
+    env_id: str,
+    config: Any,
+    *,
+    env_kwargs: dict[str, Any] | None = None,
+    schedule: Schedule | None = None,
+    run_dir: Path | str | None = None,
+    resume: bool = False,
+) -> Policy:
+    """Train `agent` on `env_id` in a run folder, then evaluate every goal, draw the curve and film the agent.
+
+    Args:
+        agent: a learner's name.
+        env_id: a registered id.
+        config: an instance of the learner's `config_class`.
+        env_kwargs: the task's arguments.
+        schedule: evaluations and logs.
+        run_dir: the run folder; default a new one under `runs/`.
+        resume: go on from the newest checkpoint of `run_dir`, or from the start if it has none.
+
+    Raises:
+        RunError: when the folder holds a run and `resume` is False, or was started with other settings.
+        ValueError: for settings that cannot be trained with.
+        Interrupted: after SIGINT or SIGTERM, with everything saved.
+    """
+    console, schedule = Console(stderr=True), schedule or Schedule()
+    env_kwargs = get_row(env_id).agent_kwargs | (env_kwargs or {})
+    if resume and run_dir is None:
+        raise RunError("--resume needs --run-dir, the run to go on with")
+    folder = Path(run_dir or Path("runs") / f"{agent}-{env_id}-{datetime.now():%Y%m%d-%H%M%S}")
+    wanted = Run(folder, agent, env_id, env_kwargs, dataclasses.asdict(config))
+    task = make_task(env_id, **env_kwargs)
+    learner = get_learner(agent)(task, config)
+    if resume and folder.exists():
+        run = open_run(folder)
+        run.check_same(wanted)
+    else:
+        run = wanted
+        run.create()
+    if is_finished(learner, run):
+        console.print(f"{folder} is finished", highlight=False)
+        return Policy.load(folder)
+    console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
+
+    def check(policy: Policy) -> Evaluation:
+        return evaluate(
+            policy, env_id, episodes_per_goal=schedule.eval_episodes, seed=config.seed, env_kwargs=env_kwargs
+        )
+
+    policy = train(learner, run, schedule, check)
+    finish(policy, run, check(policy))
+    return policy
+
+
+def finish(policy: Policy, run: Run, result: Evaluation) -> None:
+    """Write and print what a finished run shows: the success table, learning_curve.png and agent.gif."""
+    console = Console(stderr=True)
+    save_json(result, run.folder / "evaluation.json")
+    print(format_table(result))
+    curve = plot_learning_curve(run.folder, f"{run.agent} on {run.env_id}")
+    console.print("filming the agent ...", highlight=False)
+    episodes = record_episodes(
+        policy, run.env_id, filmed_goals(result), seed=result["seed"], max_steps=min(FILM_STEPS, result["max_steps"]),
+        env_kwargs=run.env_kwargs,
+    )  # fmt: skip
+    comment = f"gc-envs: {run.agent} on {run.env_id}, seed {result['seed']}"
+    film = save_gif(episodes, run.folder / "agent.gif", comment=comment)
+    for path in (curve, film, run.folder / "evaluation.json"):
+        console.print(f"wrote {path}", highlight=False)
+
+
+def filmed_goals(result: Evaluation) -> list[str]:
+    """A few goals that the agent reached, spread over the goal set; any goals if it reached none."""
+    reached = [name for name, rate in result["per_goal"].items() if rate > 0] or list(result["per_goal"])
+    count = min(FILMED, len(reached))
+    return [reached[(2 * i + 1) * len(reached) // (2 * count)] for i in range(count)]
