@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import tyro
+from tyro.conf import Positional
 
 from gc_envs.registration import ROWS, get_row, make_task, task_class
 
-Positional = tyro.conf.Positional
 EnvKwargs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE ...")]
 
 
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if argv[:1] == ["train"]:
             return _train(argv[1:])
-        commands = {
+        commands: dict[str, Any] = {
             "list": list_ids, "goals": goals, "train": train_help, "evaluate": evaluate, "render": render,
             "play": play, "benchmark": benchmark,
         }  # fmt: skip
@@ -197,7 +197,7 @@ def _train(argv: list[str]) -> int:
     def run(
         agent: Positional[str],
         env_id: Positional[str],
-        config: Annotated[learner.config_class, tyro.conf.arg(name="")] = defaults,  # type: ignore[valid-type]
+        config: Annotated[learner.config_class, tyro.conf.arg(name="")] = defaults,  # type: ignore[name-defined]
         schedule: Annotated[Schedule, tyro.conf.arg(name="")] = Schedule(),  # noqa: B008  (frozen)
         preset: str = "default",
         env_kwargs: EnvKwargs = (),

@@ -6,6 +6,7 @@ Letters: B batch, G goals, A actions, H features.
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -70,14 +71,14 @@ def single_action_product(kernel: Array, features: Array, action: Array) -> Arra
 
 def _forward(kernel: Array, features: Array, action: Array) -> tuple[Array, tuple[Array, Array, Array]]:
     rows, tile_action, count = _tiles(action, kernel.shape[0])
-    platforms = {"cpu": functools.partial(_product_looped, count=count), "default": _product_batched}
+    platforms: dict[str, Any] = {"cpu": functools.partial(_product_looped, count=count), "default": _product_batched}
     return jax.lax.platform_dependent(kernel, features, rows, tile_action, **platforms), (kernel, features, action)
 
 
 def _backward(residuals: tuple[Array, Array, Array], gradient: Array) -> tuple[Array, Array, None]:
     kernel, features, action = residuals
     rows, tile_action, count = _tiles(action, kernel.shape[0])
-    platforms = {"cpu": functools.partial(_gradient_looped, count=count), "default": _gradient_batched}
+    platforms: dict[str, Any] = {"cpu": functools.partial(_gradient_looped, count=count), "default": _gradient_batched}
     d_kernel, d_features = jax.lax.platform_dependent(kernel, features, gradient, rows, tile_action, **platforms)
     return d_kernel, d_features, None
 

@@ -115,9 +115,8 @@ class LEO:
 
     def _act(self, state: LEOState, epsilon: Array, key: Array, observation: Any, goal: Array) -> tuple[Array, Array]:
         """Epsilon-greedy for the commanded goal; the features are kept, for the targets need them again."""
-        variables = {"params": state.params, "batch_stats": state.batch_stats}
-        features = self.network.apply(variables, observation, method="features")
-        greedy = self.network.apply(variables, features, goal, method="goal_values").argmax(axis=-1)
+        features = self._apply(self.variables(state), "features", observation)
+        greedy = self._apply(self.variables(state), "goal_values", features, goal).argmax(axis=-1)
         coin_key, action_key = jax.random.split(key)
         action = jax.random.randint(action_key, greedy.shape, 0, self.num_actions)
         return jnp.where(jax.random.uniform(coin_key, greedy.shape) < epsilon, action, greedy), features
@@ -125,11 +124,10 @@ class LEO:
     def _targets(self, state: LEOState, actors: Actors, transitions: Any) -> Array:
         """[T, N, G]. The network does not change during a rollout, so the best values of all its states are worked
         out at once, at the speed of large matrix products, and no [G, A] table is ever stored."""
-        variables = {"params": state.params, "batch_stats": state.batch_stats}
         observation = jax.vmap(self.task.observe)(actors.lanes.state)
-        last = self.network.apply(variables, observation, method="features")
+        last = self._apply(self.variables(state), "features", observation)
         features = jnp.concatenate([transitions.extra[1:], last[None]])  # [T, N, width] of the states reached
-        values = self.network.apply(variables, features.reshape(-1, self.config.width), method="max_values")
+        values = self._apply(self.variables(state), "max_values", features.reshape(-1, self.config.width))
         next_value = values.reshape(*features.shape[:2], -1)
         return all_goals_targets(transitions.achieved, transitions.over, next_value, self.config.gamma)
 
@@ -143,7 +141,7 @@ class LEO:
             features, updated = self.network.apply(
                 variables, observation, train=True, method="features", mutable=["batch_stats"]
             )
-            values = self.network.apply(variables, features, action, method="action_values")
+            values = self._apply(variables, "action_values", features, action)
             return 0.5 * jnp.square(values - target).mean(), updated["batch_stats"]
 
         def step(carry: tuple[Any, Any, Any], rows: Array) -> tuple[tuple[Any, Any, Any], Array]:
@@ -166,12 +164,15 @@ class LEO:
 
     def values(self, variables: dict[str, Any], observation: Any) -> Array:
         """Q [B, G, A]."""
-        return self.network.apply(variables, observation)
+        return self._apply(variables, "__call__", observation)
 
     def greedy(self, variables: dict[str, Any], observation: Any, goal: Array) -> Array:
         """The best action for `goal` [B] int: [B] int."""
-        features = self.network.apply(variables, observation, method="features")
-        return self.network.apply(variables, features, goal, method="goal_values").argmax(axis=-1)
+        features = self._apply(variables, "features", observation)
+        return self._apply(variables, "goal_values", features, goal).argmax(axis=-1)
+
+    def _apply(self, variables: dict[str, Any], method: str, *args: Any) -> Array:
+        return self.network.apply(variables, *args, method=method)  # type: ignore[return-value]
 
     @classmethod
     def load(cls, run: Any) -> Policy:

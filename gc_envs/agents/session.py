@@ -65,7 +65,7 @@ def train_run(
         return Policy.load(folder)
     console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
 
-    def check(policy: Policy) -> Evaluation:
+    def check(policy: Policy) -> Any:
         return evaluate(
             policy, env_id, episodes_per_goal=schedule.eval_episodes, seed=config.seed, env_kwargs=env_kwargs
         )

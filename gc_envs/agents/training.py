@@ -137,11 +137,11 @@ def _signals() -> Iterator[list[int]]:
     caught: list[int] = []
     handled = (signal.SIGINT, signal.SIGTERM)
     try:
-        before = {s: signal.getsignal(s) for s in handled}
+        before: dict[int, Any] = {s: signal.getsignal(s) for s in handled}
 
         def note(signum: int, frame: Any) -> None:
             caught.append(signum)
-            signal.signal(signum, before[signum])  # type: ignore[arg-type]
+            signal.signal(signum, before[signum])
 
         for s in handled:
             signal.signal(s, note)
@@ -152,7 +152,7 @@ def _signals() -> Iterator[list[int]]:
         yield caught
     finally:
         for s in handled:
-            signal.signal(s, before[s])  # type: ignore[arg-type]
+            signal.signal(s, before[s])
 
 
 class _Log:

@@ -134,7 +134,7 @@ class FiniteGoals(GoalSpace):
                 raise ValueError(f"goal index {goal} is outside 0..{self.num_goals - 1}")
             return np.asarray(np.arange(self.num_goals) == goal, np.float32)
         array = np.asarray(goal, np.float32)
-        if array.shape != (self.num_goals,) or array.sum() != 1 or array.max() != 1:
+        if array.shape != (self.num_goals,) or array.sum() != 1 or not np.isin(array, (0, 1)).all():
             raise ValueError(f"a goal array must be one-hot of shape ({self.num_goals},), got shape {array.shape}")
         return array
 
@@ -274,7 +274,7 @@ class PointSetGoals(GoalSpace):
         self.n_max = n_max
         self.names = tuple(f"point_{i}" for i in range(n_max))
         self.exclude_achieved = False
-        row_low, row_high = np.float32([0, low, low]), np.float32([1, high, high])
+        row_low, row_high = np.array([0, low, low], np.float32), np.array([1, high, high], np.float32)
         self.desired_space = gymnasium.spaces.Box(np.tile(row_low, n_max), np.tile(row_high, n_max))
         self.achieved_space = gymnasium.spaces.Box(low, high, (2,), np.float32)
 
@@ -330,7 +330,7 @@ def low_discrepancy(count: int, dim: int) -> np.ndarray:
     for _ in range(64):  # the positive root of x^(dim + 1) = x + 1
         root = (1 + root) ** (1 / (dim + 1))
     steps = root ** -np.arange(1.0, dim + 1)
-    return np.float32((0.5 + np.arange(1, count + 1)[:, None] * steps) % 1)
+    return ((0.5 + np.arange(1, count + 1)[:, None] * steps) % 1).astype(np.float32)
 
 
 def _float32(x: Array) -> Array:

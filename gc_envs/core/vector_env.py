@@ -1,7 +1,7 @@
 """gymnasium.vector.VectorEnv over any task: all lanes in one jitted program."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -43,7 +43,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
     Other arguments are those of `GoalEnv`.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         self.metadata = {
             **type(self).metadata, "render_fps": self.task.render_fps, "autoreset_mode": self.autoreset_mode
         }  # fmt: skip
-        self.render_lanes = range(num_envs) if render_lanes is None else tuple(render_lanes)
+        self.render_lanes = list(range(num_envs) if render_lanes is None else render_lanes)
         self.single_observation_space = goal_dictionary(self.task)
         self.single_action_space = self.task.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -147,7 +147,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         options = check_options(options, ("goal", "reset_mask"))
         mask = self._mask(options.get("reset_mask"))
         commanded, is_commanded = self._command(options.get("goal"))
-        self._seed_lanes(seed)
+        self._seed_lanes(seed, mask)
         self._lanes, observation, info = self._begin(self._lanes, mask, commanded, is_commanded)
         self._over = np.asarray(self._over) & ~mask
         return self._convert(observation), self._infos(info, mask)
@@ -169,8 +169,8 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
             self._add_final(infos, final)
         return self._convert(observation), reward, terminated, truncated, infos
 
-    def _seed_lanes(self, seed: int | Sequence[int | None] | None) -> None:
-        """Give every lane that is seeded, and every lane if none ever was, a new chain of keys."""
+    def _seed_lanes(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
+        """Give every lane of `mask` that is seeded, and every lane if none ever was, a new chain of keys."""
         import jax
 
         seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else seed
@@ -183,7 +183,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         old = None if self._lanes is None else np.asarray(self._lanes.key)
         keys = np.empty((self.num_envs, 2), np.uint32)
         for i, lane_seed in enumerate(seeds or [None] * self.num_envs):
-            if lane_seed is not None:  # as a single environment with this seed would
+            if lane_seed is not None and mask[i]:  # as a single environment with this seed would
                 keys[i] = draw_key(gymnasium.utils.seeding.np_random(int(lane_seed))[0])
             else:
                 keys[i] = draw_key(self.np_random) if old is None else old[i]
@@ -222,7 +222,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
             import jax
 
             actions = jax.dlpack.from_dlpack(actions.detach().contiguous())
-        shape = (self.num_envs, *self.single_action_space.shape)
+        shape = (self.num_envs, *self.single_action_space.shape)  # type: ignore[misc]
         if actions.shape != shape:
             raise ValueError(f"action of shape {actions.shape} given, expected {shape}")
         return actions
@@ -252,7 +252,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         if not self._over.any():
             return
         observation, lanes = to_numpy(final[0]), np.full(self.num_envs, None, dtype=object)
-        for lane in np.flatnonzero(self._over):
+        for lane in np.flatnonzero(self._over).tolist():
             lanes[lane] = {name: _take(value, lane) for name, value in observation.items()}
         infos.update(final_obs=lanes, _final_obs=self._over.copy())
         infos.update(final_info=self._infos(final[1], self._over), _final_info=self._over.copy())

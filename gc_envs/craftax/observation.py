@@ -3,7 +3,6 @@
 Letters: H x W the view, M mob slots, T mob types, S scalars, C map channels, `...` batch axes.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
@@ -11,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gc_envs.core.layout import Layout
 from gc_envs.craftax.scalars import categories, scalar_classes, symbolic_tail, symbolic_tail_high
 from gc_envs.craftax.variants import Variant
 from gc_envs.craftax.view import blocks_and_items, view_offsets, visible_mobs
@@ -20,38 +20,6 @@ Array = Any
 KINDS = ("symbolic", "compact", "pixels")
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a compact observation unfolds into one-hot maps [H, W, C] and one-hot scalars.
-
-    The maps lie behind one another on the channel axis, in the order of `maps`. Where there is a "light_map", its two
-    channels are dark and lit, and a dark cell is zero in all other channels. Where the mob map has one channel more
-    than there are mob types (Classic, as in the LEO sources), that channel says "no mob here".
-    """
-
-    height: int
-    width: int
-    maps: tuple[tuple[str, int], ...]  # (name, channels)
-    num_mob_slots: int  # M
-    num_mob_types: int  # T
-    scalars: tuple[tuple[str, int], ...]  # (name, classes)
-
-    @property
-    def num_channels(self) -> int:
-        """C."""
-        return sum(channels for _, channels in self.maps)
-
-    @property
-    def num_scalar_classes(self) -> int:
-        """Length of the one-hot scalars."""
-        return sum(classes for _, classes in self.scalars)
-
-    @property
-    def size(self) -> int:
-        """Numbers in the whole one-hot observation."""
-        return self.height * self.width * self.num_channels + self.num_scalar_classes
-
-
 def make_layout(variant: Variant) -> Layout:
     """The layout of `variant`'s compact observation: 9,637 one-hot numbers for Craftax, 1,562 for Classic."""
     maps = (("block_map", variant.num_blocks),)
@@ -59,7 +27,14 @@ def make_layout(variant: Variant) -> Layout:
         maps += (("item_map", variant.num_items), ("mob_map", variant.num_mob_types), ("light_map", 2))
     else:
         maps += (("mob_map", variant.num_mob_types + 1),)
-    return Layout(*variant.view, maps, variant.num_mob_slots, variant.num_mob_types, scalar_classes(variant))
+    return Layout(
+        scalars=scalar_classes(variant),
+        height=variant.view[0],
+        width=variant.view[1],
+        maps=maps,
+        num_mob_slots=variant.num_mob_slots,
+        num_mob_types=variant.num_mob_types,
+    )
 
 
 def compact(variant: Variant, state: State) -> dict[str, Array]:

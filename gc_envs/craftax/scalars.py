@@ -102,7 +102,7 @@ def scalar_classes(variant: Variant) -> tuple[tuple[str, int], ...]:
 def categories(variant: Variant, state: State) -> Array:
     """The category of every scalar, int32 [S]: floored, and clipped to its classes.
 
-    Health is a float in Craftax and is floored. Clipping merges only mana 20 and 21 and potions from 9 on, where the
+    Health is a float in Craftax and is floored. Clipping merges only mana from 19 on and potions from 9 on, where the
     sources' one-hot runs out of classes and turns all-zero.
     """
     groups = SCALARS[variant.name]

@@ -12,7 +12,7 @@ import numpy as np
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Task
 from gc_envs.craftax.goals import achieved, goal_table
-from gc_envs.craftax.observation import Layout, compact, make_layout, observation_space, symbolic
+from gc_envs.craftax.observation import compact, make_layout, observation_space, symbolic
 from gc_envs.craftax.variants import get_variant
 
 State = Any  # Craftax's EnvState, a flax struct
@@ -40,7 +40,8 @@ class CraftaxTask(Task):
         self.action_space = gymnasium.spaces.Discrete(self.variant.num_actions)
         self.horizon = self.variant.horizon
         self.goals = FiniteGoals(goal_table(self.variant).names)
-        self.layout: Layout = make_layout(self.variant)
+        # The other observations are no categories: networks take them as they are.
+        self.layout = make_layout(self.variant) if observation == "compact" else None
 
     def reset(self, key: Array) -> State:
         """A new world drawn with `key`, as Craftax's EnvState."""

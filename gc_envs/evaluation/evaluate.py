@@ -68,7 +68,7 @@ def evaluate(
         run = getattr(policy, "run", None)
         env_kwargs = dict(run.env_kwargs) if run is not None and run.env_id == env_id else {}
     steps = get_row(env_id).eval_steps if max_steps is None else max_steps
-    options = {"horizon": steps, "autoreset_mode": AutoresetMode.NEXT_STEP, "all_goals_info": False}
+    options: dict[str, Any] = {"horizon": steps, "autoreset_mode": AutoresetMode.NEXT_STEP, "all_goals_info": False}
     options |= {name: env_kwargs[name] for name in env_kwargs.keys() & {"on_success"}}
     task = make_task(env_id, **{name: value for name, value in env_kwargs.items() if name not in options})
     finite = isinstance(task.goals, FiniteGoals)

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pytest
 
+from gc_envs.core.layout import Layout
 from gc_envs.craftax import goals, observation
 from gc_envs.craftax.task import CraftaxTask
 
@@ -85,6 +86,10 @@ class Case:
         index = [np.minimum(np.arange(start, start + CHUNK), count - 1) for start in starts]
         parts = [jax.device_get(self.functions[name](jax.tree.map(lambda x, i=i: x[i], states))) for i in index]
         return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *parts)
+
+    @property
+    def layout(self) -> Layout:
+        return observation.make_layout(self.task.variant)
 
     @functools.cached_property
     def functions(self) -> dict[str, Callable[[Any], Any]]:

@@ -4,7 +4,6 @@ import jax
 import numpy as np
 
 from gc_envs.craftax import pixels as pixels_module
-from gc_envs.craftax.render import CAPTION_HEIGHT
 from gc_envs.craftax.task import CraftaxTask
 
 
@@ -44,14 +43,11 @@ def test_frame_names_the_goal(case):
     reached = task.render(state, task.goals.command(int(np.flatnonzero(held)[0])))
     pending = task.render(state, task.goals.command(int(np.flatnonzero(~held)[0])))
     plain = task.render(state)
-    assert reached.dtype == np.uint8
-    assert reached.shape == pending.shape == plain.shape
+    assert plain.dtype == np.uint8
     assert 400 <= plain.shape[1] <= 600
-    assert plain.shape[0] % 2 == plain.shape[1] % 2 == 0  # even, for video codecs
+    assert reached.shape == pending.shape
+    assert reached.shape[0] % 2 == reached.shape[1] % 2 == 0  # even, for video codecs
     for frame in (reached, pending):
-        np.testing.assert_array_equal(frame[:-CAPTION_HEIGHT], plain[:-CAPTION_HEIGHT])
-    strips = [frame[-CAPTION_HEIGHT:].reshape(-1, 3).astype(int) for frame in (plain, pending, reached)]
-    colours = [strip[np.abs(strip - strip[0]).sum(axis=1).argmax()] for strip in strips]
-    assert (colours[0] == strips[0][0]).all()  # empty
-    assert np.ptp(colours[1]) < 10  # white
-    assert colours[2][1] > colours[2][0] + 50  # green
+        np.testing.assert_array_equal(frame[: len(plain)], plain)
+    assert (reached[len(plain) :] != pending[len(plain) :]).any()
+    np.testing.assert_array_equal(task.render(state, np.zeros(task.goals.num_goals)), plain)  # commands no goal

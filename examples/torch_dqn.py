@@ -1,0 +1,80 @@
+"""A goal-conditioned DQN in plain PyTorch and Gymnasium that learns about every goal from every step.
+
+The network gives Q of all goals at once, [B, G, A], and every transition trains all of them: `info["all_goals"]` says
+which goals hold in the state reached, so a goal that was never commanded is learned as well as the one that was.
+
+    python examples/torch_dqn.py --steps 10000
+"""
+
+import argparse
+
+import gymnasium
+import numpy as np
+import torch
+from torch.nn import Flatten, Linear, ReLU, Sequential, Sigmoid, Unflatten
+from torch.nn.functional import mse_loss, one_hot
+
+import gc_envs
+from gc_envs.evaluation import format_table
+
+LANES, BATCH, GAMMA, SYNC = 16, 256, 0.95, 50  # SYNC: updates between two copies into the target network
+
+
+def main(steps: int = 10_000, size: int = 5, seed: int = 0) -> float:
+    """Train for `steps` environment steps, print the success table and return the share of goals reached."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    envs = gymnasium.make_vec("gc_envs:GC-Gridworld-v0", num_envs=LANES, size=size)
+    goals, actions = envs.goals.num_goals, int(envs.single_action_space.n)
+
+    def make_network() -> Sequential:
+        layers = Linear(2 * size, 256), ReLU(), Linear(256, goals * actions), Sigmoid(), Unflatten(1, (goals, actions))
+        return Sequential(Flatten(), *layers)
+
+    network, target = make_network(), make_network()
+    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
+
+    def encode(cells: np.ndarray) -> torch.Tensor:  # row and column [B, 2] -> [B, 2, size]
+        return one_hot(torch.as_tensor(cells).long(), size).float()
+
+    def act(observation: dict[str, np.ndarray]) -> np.ndarray:  # greedy for the commanded goals: [B]
+        with torch.no_grad():
+            values = network(encode(observation["observation"])).numpy()
+        goal = observation["desired_goal"].argmax(axis=-1)
+        return values[np.arange(len(goal)), goal].argmax(axis=-1)
+
+    replay: list[tuple[np.ndarray, ...]] = []  # cell, action, cell reached, goals that hold there [G]
+    observation, _ = envs.reset(seed=seed)
+    resetting = np.zeros(LANES, bool)  # lanes whose episode has ended: Gymnasium's next step only resets them
+    for update in range(max(1, steps // LANES)):
+        epsilon = max(0.1, 1 - 2 * update * LANES / steps)
+        random = rng.integers(actions, size=LANES)
+        action = np.where(rng.random(LANES) < epsilon, random, act(observation))
+        reached, _, terminated, truncated, info = envs.step(action)
+        seen = observation["observation"], action, reached["observation"], info["all_goals"]["achieved"]
+        replay += [row for row, reset in zip(zip(*seen, strict=True), resetting, strict=True) if not reset]
+        observation, resetting = reached, terminated | truncated
+
+        sample = [replay[i] for i in rng.integers(len(replay), size=BATCH)]
+        cell, taken, cell_reached, holds = map(np.stack, zip(*sample, strict=True))
+        with torch.no_grad():  # a goal that is reached pays 1 and is over, whichever goal was commanded
+            goes_on = GAMMA * target(encode(cell_reached)).amax(dim=-1)
+            values = torch.where(torch.as_tensor(holds), 1.0, goes_on)  # [B, G]
+        loss = mse_loss(network(encode(cell))[np.arange(BATCH), :, taken], values)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if update % SYNC == 0:
+            target.load_state_dict(network.state_dict())
+
+    result = gc_envs.evaluate(act, "GC-Gridworld-v0", env_kwargs={"size": size}, max_steps=30)
+    print(format_table(result))
+    return result["success"]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=10_000)
+    parser.add_argument("--size", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    main(**vars(parser.parse_args()))

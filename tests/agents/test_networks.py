@@ -1,0 +1,192 @@
+"""Networks: table look-ups give what one-hot inputs through plain layers give."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gc_envs.agents.networks import InputNorm, LEONetwork, MapConv, Torso, one_hot_scalars
+from gc_envs.core.layout import Layout
+
+FULL = Layout(
+    scalars=(("health", 4), ("food", 3)),
+    height=4,
+    width=5,
+    maps=(("block_map", 3), ("item_map", 3), ("mob_map", 2), ("light_map", 2)),
+    num_mob_slots=3,
+    num_mob_types=2,
+)
+CLASSIC = Layout(
+    scalars=(("health", 4),), height=3, width=4, maps=(("block_map", 3), ("mob_map", 3)), num_mob_slots=3, num_mob_types=2
+)
+LAYOUTS = {"full": FULL, "classic": CLASSIC}
+BATCH = 24
+
+
+def observations(layout, seed=0):
+    """Random compact observations [BATCH]: dark cells, mobs out of sight, no mob in the dark, no (cell, type) twice."""
+    random = np.random.default_rng(seed)
+    channels, cells = dict(layout.maps), layout.height * layout.width
+    dark = "light_map" in channels
+    blocks = random.integers(0, channels["block_map"] + dark, (BATCH, layout.height, layout.width))
+    mobs = np.stack(
+        [
+            random.integers(0, cells + 4, (BATCH, layout.num_mob_slots)).clip(max=cells),
+            random.integers(0, layout.num_mob_types, (BATCH, layout.num_mob_slots)),
+        ],
+        axis=-1,
+    )
+    for row in range(BATCH):
+        taken = set()
+        for slot in mobs[row]:
+            lit = slot[0] < cells and blocks[row].flat[slot[0]] < channels["block_map"]
+            if not lit or tuple(slot) in taken:
+                slot[0] = cells
+            taken.add(tuple(slot))
+    classes = [count for _, count in layout.scalars]
+    observation = {
+        "block_map": blocks,
+        "mobs": mobs,
+        "scalars": np.stack([random.integers(0, n, BATCH) for n in classes], axis=-1),
+    }
+    if "item_map" in channels:
+        items = random.integers(0, channels["item_map"], blocks.shape)
+        observation["item_map"] = np.where(blocks == channels["block_map"], channels["item_map"], items)
+    return {name: array.astype(np.uint8) for name, array in observation.items()}
+
+
+def one_hot_maps(layout, observation):
+    """[BATCH, H, W, C], cell by cell, written for reading."""
+    channels = dict(layout.maps)
+    first = dict(zip(channels, np.cumsum([0, *channels.values()]), strict=False))
+    maps = np.zeros((BATCH, layout.height, layout.width, layout.num_channels), np.float32)
+    for index in np.ndindex(*observation["block_map"].shape):
+        block = observation["block_map"][index]
+        if block == channels["block_map"]:
+            maps[(*index, first["light_map"])] = 1
+            continue
+        maps[(*index, first["block_map"] + block)] = 1
+        if "item_map" in channels:
+            maps[(*index, first["item_map"] + observation["item_map"][index])] = 1
+        if "light_map" in channels:
+            maps[(*index, first["light_map"] + 1)] = 1
+    for row, mobs in enumerate(observation["mobs"]):
+        for cell, kind in mobs:
+            if cell < layout.height * layout.width:
+                maps[(row, *divmod(int(cell), layout.width), first["mob_map"] + kind)] = 1
+    if channels["mob_map"] > layout.num_mob_types:
+        mobs = maps[..., first["mob_map"] : first["mob_map"] + layout.num_mob_types]
+        maps[..., first["mob_map"] + layout.num_mob_types] = 1 - mobs.max(-1)
+    return maps
+
+
+def randomised(variables, seed=0):
+    """`variables` with random parameters, so that scale 1 and bias 0 hide nothing."""
+    leaves, tree = jax.tree.flatten(variables["params"])
+    random = np.random.default_rng(seed)
+    leaves = [jnp.asarray(leaf + 0.5 * random.normal(size=leaf.shape), jnp.float32) for leaf in leaves]
+    return {**variables, "params": jax.tree.unflatten(tree, leaves)}
+
+
+def renorm(x, mean, var, running_mean, running_var, scale, bias, warm):
+    """Batch renormalisation as the paper writes it, over all but the last axis."""
+    sigma, running_sigma = np.sqrt(var), np.sqrt(running_var)
+    r = np.clip(sigma / running_sigma, 1 / 3, 3) if warm else 1.0
+    d = np.clip((mean - running_mean) / running_sigma, -5, 5) if warm else 0.0
+    return ((x - mean) / sigma * r + d) * scale + bias
+
+
+@pytest.mark.parametrize("batches", [0, 999, 1000, 5000])
+def test_input_norm_is_batch_renormalisation(batches):
+    random = np.random.default_rng(0)
+    spread = np.array([0.3, 1, 2, 30, 1, 1])
+    x = random.normal(size=(64, 6)) * spread + np.array([0, 3, -2, 100, 9, -9])
+    running_mean, running_var = np.array([0.0, 1, 0, 90, 0, 0]), np.array([1.0, 1, 9, 400, 1, 1])
+    scale, bias = random.normal(size=6), random.normal(size=6)
+    stats = {"mean": jnp.float32(running_mean), "var": jnp.float32(running_var), "batches": jnp.int32(batches)}
+    variables = {"params": {"scale": jnp.float32(scale), "bias": jnp.float32(bias)}, "batch_stats": stats}
+    mean, var = x.mean(0), x.var(0)
+    norm = InputNorm(epsilon=1e-6)
+    args = (jnp.float32(mean), jnp.float32((x**2).mean(0)))
+    (multiplier, shift), updated = norm.apply(variables, *args, True, mutable=["batch_stats"])
+    expected = renorm(x, mean, var, running_mean, running_var, scale, bias, warm=batches >= 1000)
+    np.testing.assert_allclose(x * multiplier + shift, expected, rtol=2e-3, atol=5e-3)
+    updated = updated["batch_stats"]
+    np.testing.assert_allclose(updated["mean"], 0.999 * running_mean + 0.001 * mean, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(updated["var"], 0.999 * running_var + 0.001 * var, rtol=1e-4, atol=1e-4)
+    assert updated["batches"] == batches + 1
+
+    multiplier, shift = norm.apply(variables, *args, False)  # acting: the running moments, whatever the batch
+    expected = (x - running_mean) / np.sqrt(running_var) * scale + bias
+    np.testing.assert_allclose(x * multiplier + shift, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("train", [True, False])
+def test_map_convolution_equals_a_dense_one_over_one_hot_maps(name, train):
+    layout = LAYOUTS[name]
+    observation = observations(layout)
+    maps = one_hot_maps(layout, observation)
+    conv = MapConv(layout, 4)
+    variables = randomised(conv.init(jax.random.key(0), observation, True))
+    stats = variables["batch_stats"]
+    moments = (maps.mean((0, 1, 2)), maps.var((0, 1, 2)))
+
+    def fast(params):
+        return conv.apply({"params": params, "batch_stats": stats}, observation, train, mutable=["batch_stats"])
+
+    def plain(params):
+        mean, var = moments if train else (stats["norm"]["mean"], stats["norm"]["var"])
+        x = (maps - mean) * jax.lax.rsqrt(var + 1e-3) * params["norm"]["scale"] + params["norm"]["bias"]
+        dimensions = ("NHWC", "HWIO", "NHWC")
+        return (
+            jax.lax.conv_general_dilated(x, params["kernel"], (1, 1), "SAME", dimension_numbers=dimensions)
+            + params["bias"]
+        )
+
+    np.testing.assert_allclose(fast(variables["params"])[0], plain(variables["params"]), rtol=1e-3, atol=1e-4)
+    weight = np.random.default_rng(1).normal(size=(BATCH, layout.height, layout.width, 4)).astype(np.float32)
+    ours = jax.grad(lambda p: (fast(p)[0] * weight).sum())(variables["params"])
+    theirs = jax.grad(lambda p: (plain(p) * weight).sum())(variables["params"])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-3 * np.abs(b).max()), ours, theirs)
+    if train:
+        running = fast(variables["params"])[1]["batch_stats"]["norm"]
+        np.testing.assert_allclose(running["mean"], 0.001 * moments[0], rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(running["var"], 0.999 + 0.001 * moments[1], rtol=1e-5)
+
+
+def test_one_hot_scalars_by_hand():
+    encoded = one_hot_scalars(FULL, np.array([[3, 0], [0, 2]], np.uint8))
+    np.testing.assert_array_equal(encoded, [[0, 0, 0, 1, 1, 0, 0], [1, 0, 0, 0, 0, 0, 1]])
+
+
+def test_the_first_dense_layer_has_the_normalisation_folded_in():
+    """A torso of depth 1 over flat inputs: relu(LayerNorm(renorm(x) @ kernel + bias))."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(BATCH, 3)).astype(np.float32) * [1, 5, 20]
+    torso = Torso(None, width=8, depth=1)
+    variables = randomised(torso.init(jax.random.key(0), x, True))
+    params = variables["params"]
+    ours, _ = torso.apply(variables, x, True, mutable=["batch_stats"])
+    normal = renorm(x, x.mean(0), x.var(0) + 1e-3, 0, 1, params["norm"]["scale"], params["norm"]["bias"], warm=False)
+    hidden = normal @ params["kernel"] + params["bias"]
+    hidden = (hidden - hidden.mean(-1, keepdims=True)) / np.sqrt(hidden.var(-1, keepdims=True) + 1e-6)
+    layer_norm = params["LayerNorm_0"]
+    expected = np.maximum(hidden * layer_norm["scale"] + layer_norm["bias"], 0)
+    np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", [FULL, CLASSIC, None], ids=["full", "classic", "flat"])
+def test_the_network_depends_on_all_of_the_observation(layout):
+    observation = observations(layout) if layout else np.random.default_rng(0).random((BATCH, 3), np.float32)
+    network = LEONetwork(layout, num_goals=6, num_actions=3, width=16, depth=2, conv_features=4)
+    variables = randomised(network.init(jax.random.key(0), observation))
+    values = network.apply(variables, observation)
+    assert values.shape == (BATCH, 6, 3)
+    assert ((values >= 0) & (values <= 1)).all()
+    parts = observation.keys() if layout else [slice(None)]
+    for part in parts:
+        other = observation.copy()
+        other[part] = np.roll(other[part], 1, axis=0)
+        assert (network.apply(variables, other) != values).any(), part
+    np.testing.assert_array_equal(network.apply(variables, observation), values)  # acting changes no statistics
