@@ -30,10 +30,14 @@ def raw_stepper(game: str, num_envs: int, actions: np.ndarray) -> Any:
     @functools.partial(jax.jit, donate_argnums=1)
     def step(key: Any, state: Any, action: Any) -> Any:
         keys = jax.random.split(key, num_envs)
-        observation, state, reward, done, _ = jax.vmap(env.step_env, in_axes=(0, 0, 0, None))(keys, state, action, params)
+        observation, state, reward, done, _ = jax.vmap(env.step_env, in_axes=(0, 0, 0, None))(
+            keys, state, action, params
+        )
         return state, observation, reward, done
 
-    state = jax.jit(jax.vmap(env.reset_env, in_axes=(0, None)))(jax.random.split(jax.random.key(0), num_envs), params)[1]
+    state = jax.jit(jax.vmap(env.reset_env, in_axes=(0, None)))(jax.random.split(jax.random.key(0), num_envs), params)[
+        1
+    ]
     keys = jax.random.split(jax.random.key(1), len(actions))
     at = 0
 

@@ -191,6 +191,7 @@ def _train(argv: list[str]) -> int:
         return 0 if {"-h", "--help"} & set(argv) else 2
     learner = get_learner(agent)
     get_row(env_id)
+    argv = [part for arg in argv for part in (arg.split("=", 1) if arg.startswith("--preset=") else [arg])]
     chosen = argv[argv.index("--preset") + 1] if "--preset" in argv[:-1] else "default"
     defaults = learner.config_class(**preset(agent, chosen, env_id))
 

@@ -5,6 +5,7 @@ from run to run in `GC_ENVS_TEST_CACHE`, or else in the user's cache folder.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 CACHE = os.environ.get("GC_ENVS_TEST_CACHE") or str(
@@ -20,6 +21,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 from gc_envs.registration import make_task  # noqa: E402
+from tiny_run import train  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +59,17 @@ def to_library(request):
         return jax.numpy.asarray
     torch = pytest.importorskip("torch")
     return lambda array: torch.from_numpy(np.array(array))
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """The folder of a tiny finished run, to be read only."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert train(folder) == 0
+    return folder
+
+
+@pytest.fixture
+def run_copy(finished_run, tmp_path):
+    """A copy of the finished run, to be damaged."""
+    return shutil.copytree(finished_run, tmp_path / "copy")

@@ -19,10 +19,16 @@ def key(name: str, mod: int = 0) -> Any:
     return pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(name), mod=mod)
 
 
+@pytest.fixture(autouse=True)
+def _pygame():
+    pygame.init()  # key names need it
+    yield
+    pygame.quit()
+
+
 @pytest.fixture
 def window():
-    yield Window("test", bindings("GC-Gridworld-v0"))
-    pygame.quit()
+    return Window("test", bindings("GC-Gridworld-v0"))
 
 
 @pytest.fixture(scope="module")
@@ -175,4 +181,3 @@ def test_craftax(env_id):
     assert not np.array_equal(frame, game.env.render())
     if folder := os.environ.get("GC_ENVS_SCREENSHOTS"):
         pygame.image.save(window.surface, f"{folder}/play-{env_id}.png")
-    pygame.quit()

@@ -30,7 +30,8 @@ def save_checkpoint(folder: Path, step: int, tree: Any) -> Path:
     partial = folder / f".partial_{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    arrays = {name: np.ascontiguousarray(leaf) for name, leaf in flatten(jax.device_get(tree)).items()}
+    # Not np.ascontiguousarray, which makes a scalar an array of one.
+    arrays = {name: np.asarray(leaf, order="C") for name, leaf in flatten(jax.device_get(tree)).items()}
     save_file(arrays, partial / "state.safetensors")
     (partial / "meta.json").write_text(json.dumps({"format": FORMAT, "step": step}))
     for path in partial.iterdir():
@@ -57,15 +58,16 @@ def load_arrays(checkpoint: Path) -> dict[str, np.ndarray]:
     Raises:
         RunError: when it is missing, truncated or of another format.
     """
+    for name in ("meta.json", "state.safetensors"):
+        if not (checkpoint / name).is_file():
+            raise RunError(f"{checkpoint} is not a whole checkpoint: {name} is missing")
     try:
-        meta = json.loads((checkpoint / "meta.json").read_text())
-        if meta.get("format") != FORMAT:
-            raise RunError(f"{checkpoint} has checkpoint format {meta.get('format')}; this version reads {FORMAT}")
+        found = json.loads((checkpoint / "meta.json").read_text())["format"]
+        if found != FORMAT:
+            raise RunError(f"{checkpoint} has checkpoint format {found}; this version reads {FORMAT}")
         return load_file(checkpoint / "state.safetensors")
-    except FileNotFoundError as error:
-        raise RunError(f"{checkpoint} is not a checkpoint: {Path(error.filename).name} is missing") from error
-    except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RunError(f"{checkpoint} is damaged: {error}") from error
+    except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise RunError(f"{checkpoint} is damaged: {error!r}") from error
 
 
 def restore(checkpoint: Path, template: Any) -> Any:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from gc_envs.agents.heads import AllGoalsHead
+from gc_envs.agents.heads import AllGoalsHead, orthogonal
 from gc_envs.core.layout import Layout
 
 Array = jax.Array
@@ -116,7 +116,7 @@ class Torso(nn.Module):
 
     @nn.compact
     def __call__(self, observation: Any, train: bool) -> Array:
-        orthogonal = nn.initializers.orthogonal(np.sqrt(2))
+        kernel_init = orthogonal(np.sqrt(2))
         layout = self.layout
         inputs = self._scalars(observation)
         moments = jnp.mean(inputs, axis=0), jnp.mean(jnp.square(inputs), axis=0)
@@ -126,7 +126,7 @@ class Torso(nn.Module):
             x = nn.relu(nn.LayerNorm()(MapConv(layout, self.conv_features, name="conv")(observation, train)))
             maps = x.reshape(x.shape[0], -1)
             num_maps = maps.shape[1]
-        kernel = self.param("kernel", orthogonal, (num_maps + inputs.shape[1], self.width))
+        kernel = self.param("kernel", kernel_init, (num_maps + inputs.shape[1], self.width))
         bias = self.param("bias", nn.initializers.zeros_init(), (self.width,))
         # (inputs * multiplier + shift) @ kernel, with the affine map folded into the kernel.
         x = inputs @ (multiplier[:, None] * kernel[num_maps:]) + shift @ kernel[num_maps:] + bias
@@ -134,7 +134,7 @@ class Torso(nn.Module):
             x = x + maps @ kernel[:num_maps]
         x = nn.relu(nn.LayerNorm()(x))
         for _ in range(self.depth - 1):
-            x = nn.relu(nn.LayerNorm()(nn.Dense(self.width, kernel_init=orthogonal)(x)))
+            x = nn.relu(nn.LayerNorm()(nn.Dense(self.width, kernel_init=kernel_init)(x)))
         return x
 
     def _scalars(self, observation: Any) -> Array:

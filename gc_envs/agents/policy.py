@@ -41,8 +41,11 @@ class Policy:
         if agent is not None and opened.agent != agent:
             raise RunError(f"{run} holds a {opened.agent} agent, not {agent}")
         learner_class = get_learner(opened.agent)
-        task = make_task(opened.env_id, **opened.env_kwargs)
-        learner = learner_class(task, learner_class.config_class(**opened.config))
+        try:
+            task = make_task(opened.env_id, **opened.env_kwargs)
+            learner = learner_class(task, learner_class.config_class(**opened.config))
+        except TypeError as error:  # a setting that this version does not know
+            raise RunError(f"{run} was made by another version: {error}") from error
         arrays = trained_arrays(opened)
         return cls(learner, {name: nested(arrays, name) for name in ("params", "batch_stats")}, opened)
 

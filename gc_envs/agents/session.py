@@ -54,23 +54,26 @@ def train_run(
     wanted = Run(folder, agent, env_id, env_kwargs, dataclasses.asdict(config))
     task = make_task(env_id, **env_kwargs)
     learner = get_learner(agent)(task, config)
-    if resume and folder.exists():
+    if resume and folder.is_dir() and any(folder.iterdir()):
         run = open_run(folder)
         run.check_same(wanted)
     else:
         run = wanted
         run.create()
-    if is_finished(learner, run):
-        console.print(f"{folder} is finished", highlight=False)
-        return Policy.load(folder)
-    console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
 
     def check(policy: Policy) -> Any:
         return evaluate(
             policy, env_id, episodes_per_goal=schedule.eval_episodes, seed=config.seed, env_kwargs=env_kwargs
         )
 
-    policy = train(learner, run, schedule, check)
+    if is_finished(learner, run):
+        console.print(f"{folder} is finished", highlight=False)
+        policy = Policy.load(folder)
+        if (folder / "evaluation.json").exists() and (folder / "agent.gif").exists():
+            return policy
+    else:
+        console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
+        policy = train(learner, run, schedule, check)
     finish(policy, run, check(policy))
     return policy
 

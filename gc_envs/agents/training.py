@@ -196,7 +196,10 @@ def _truncate(path: Path, step: int) -> None:
     """Drop the rows of a CSV that lie beyond `step`, and a last row that a kill cut off."""
     if not path.exists():
         return
-    header, *lines = path.read_text().splitlines(keepends=True)
+    header, *lines = path.read_text().splitlines(keepends=True) or [""]
+    if not header.endswith("\n"):
+        path.unlink()
+        return
     columns = header.count(",")
     whole = [line for line in lines if line.endswith("\n") and line.count(",") == columns]
     path.write_text(header + "".join(line for line in whole if int(line.split(",")[0]) <= step))

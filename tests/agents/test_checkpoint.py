@@ -1,0 +1,125 @@
+"""Checkpoints: what goes in comes out, and what is damaged says so in one line."""
+
+import json
+import os
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gc_envs.agents import checkpoint
+from gc_envs.agents.checkpoint import RunError, list_checkpoints, load_arrays, nested, restore, save_checkpoint
+
+TREE = {
+    "params": {"torso": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}, "bias": np.zeros(0, np.float32)},
+    "scalars": [np.int32(7), np.float32(0.5), np.bool_(True)],
+    "key": np.array([1, 2**32 - 1], np.uint32),
+    "bytes": np.array([[255]], np.uint8),
+    "long": np.array([2**40], np.int64),
+    "mask": np.array([True, False]),
+    "half": np.array([1.5], np.float16),
+    "brain": jnp.array([1.5, -2], jnp.bfloat16),
+    "device": jnp.arange(3),
+    "strided": np.arange(12, dtype=np.float32).reshape(3, 4).T,
+}
+
+
+def test_every_kind_of_leaf_survives(tmp_path):
+    path = save_checkpoint(tmp_path, 12345, TREE)
+    assert path.name == "step_000012345"
+    back = restore(path, TREE)
+    assert jax.tree.structure(back) == jax.tree.structure(TREE)
+    for ours, theirs in zip(jax.tree.leaves(back), jax.tree.leaves(TREE), strict=True):
+        assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+        np.testing.assert_array_equal(np.asarray(ours, np.float64), np.asarray(theirs, np.float64))
+
+
+def test_a_checkpoint_is_plain_named_arrays(tmp_path):
+    path = save_checkpoint(tmp_path, 1, TREE)
+    assert {file.name for file in path.iterdir()} == {"state.safetensors", "meta.json"}
+    arrays = load_arrays(path)
+    assert "params/torso/kernel" in arrays
+    np.testing.assert_array_equal(nested(arrays, "params")["torso"]["kernel"], TREE["params"]["torso"]["kernel"])
+
+
+def test_the_last_two_are_kept(tmp_path):
+    for step in (5, 10, 100_000_000, 1_000_000_000):
+        save_checkpoint(tmp_path, step, {"x": np.float32([step])})
+    kept = list_checkpoints(tmp_path)
+    assert [load_arrays(path)["x"][0] for path in kept] == [1e8, 1e9]
+
+
+def test_the_same_step_may_be_written_again(tmp_path):
+    for value in (1, 2):
+        path = save_checkpoint(tmp_path, 3, {"x": np.float32([value])})
+    assert load_arrays(path)["x"] == 2
+
+
+@pytest.mark.parametrize("broken", ["save_file", "rename", "fsync"])
+def test_a_write_that_dies_half_way_leaves_the_previous_one(tmp_path, monkeypatch, broken):
+    save_checkpoint(tmp_path, 1, {"x": np.float32([1])})
+
+    def die(*args):
+        if broken == "save_file":
+            args[1].write_bytes(b"half of it")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(checkpoint if broken == "save_file" else os, broken, die)
+    with pytest.raises(OSError, match="no space left"):
+        save_checkpoint(tmp_path, 2, {"x": np.float32([2])})
+    monkeypatch.undo()
+    (only,) = list_checkpoints(tmp_path)
+    assert load_arrays(only)["x"] == 1
+    save_checkpoint(tmp_path, 2, {"x": np.float32([2])})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step_000000001", "step_000000002"]
+
+
+def damage(path, how):
+    state, meta = path / "state.safetensors", path / "meta.json"
+    if how == "half":
+        state.write_bytes(state.read_bytes()[: state.stat().st_size // 2])
+    elif how == "empty":
+        state.write_bytes(b"")
+    elif how == "noise":
+        state.write_bytes(b"\x80\x04pickled" * 20)
+    elif how == "no state":
+        state.unlink()
+    elif how == "no meta":
+        meta.unlink()
+    elif how == "half meta":
+        meta.write_text('{"format"')
+    elif how == "odd meta":
+        meta.write_text("[]")
+    elif how == "other format":
+        meta.write_text(json.dumps({"format": 99}))
+    else:
+        shutil.rmtree(path)
+
+
+DAMAGES = ["half", "empty", "noise", "no state", "no meta", "half meta", "odd meta", "other format", "gone"]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_checkpoint_is_named_in_one_line(tmp_path, how):
+    path = save_checkpoint(tmp_path, 1, TREE)
+    damage(path, how)
+    with pytest.raises(RunError, match="step_000000001") as caught:
+        load_arrays(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ({"x": np.zeros((2, 2), np.float32)}, r"x is float32\[3\], expected float32\[2, 2\]"),
+        ({"x": np.zeros(3, np.int32)}, "expected int32"),
+        ({"x": np.zeros(3, np.float32), "y": np.zeros(3)}, "'y' is in only one"),
+        ({}, "'x' is in only one"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_refused(tmp_path, template, message):
+    path = save_checkpoint(tmp_path, 1, {"x": np.zeros(3, np.float32)})
+    with pytest.raises(RunError, match=message):
+        restore(path, template)

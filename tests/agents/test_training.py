@@ -1,0 +1,237 @@
+"""Training runs: killed, stopped, resumed, refused; and what they leave in their folder."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from gc_envs.agents import training
+from gc_envs.agents.checkpoint import list_checkpoints
+from gc_envs.agents.training import _truncate
+from tiny_run import command, contents, final_state, train
+
+STEPS = 1280
+
+
+def rows(folder, name):
+    with (folder / name).open() as file:
+        return list(csv.DictReader(file))
+
+
+def assert_whole(folder, finished_run):
+    """`folder` ended as the uninterrupted run did: bitwise, with no row twice and nothing left over."""
+    assert final_state(folder) == final_state(finished_run)
+    for name in ("metrics.csv", "evaluations.csv"):
+        steps = [int(row["step"]) for row in rows(folder, name)]
+        assert steps == sorted(set(steps)), name
+        assert steps[-1] == STEPS
+    assert rows(folder, "evaluations.csv") == rows(finished_run, "evaluations.csv")
+    assert [path.name for path in (folder / "checkpoints").iterdir() if path.name.startswith(".")] == []
+    for name in ("evaluation.json", "learning_curve.png", "agent.gif"):
+        assert (folder / name).exists(), name
+    assert contents(folder)["evaluation.json"] == contents(finished_run)["evaluation.json"]
+
+
+def test_a_run_leaves_what_it_promises(finished_run):
+    assert {path.name for path in finished_run.iterdir()} == {
+        "config.json", "metrics.csv", "evaluations.csv", "evaluation.json", "learning_curve.png", "agent.gif",
+        "checkpoints",
+    }  # fmt: skip
+    assert [path.name for path in list_checkpoints(finished_run / "checkpoints")] == [
+        "step_000001216", "step_000001280"
+    ]  # fmt: skip
+    assert [int(row["step"]) for row in rows(finished_run, "evaluations.csv")] == [640, 1280]
+    for row in rows(finished_run, "metrics.csv"):
+        assert np.isfinite([float(value) for value in row.values()]).all()
+        assert 0 <= float(row["running_success"]) <= 1
+        assert 0 < int(row["goals_seen"]) <= int(row["goals"])
+    config = json.loads((finished_run / "config.json").read_text())
+    assert config["env_kwargs"] == {"size": 5}
+    assert config["config"]["total_steps"] == STEPS
+    assert {"gc_envs", "jax", "numpy"} <= set(config["versions"])
+    assert (finished_run / "agent.gif").read_bytes()[:4] == b"GIF8"
+    assert (finished_run / "learning_curve.png").read_bytes()[1:4] == b"PNG"
+
+
+@pytest.fixture
+def saves(monkeypatch):
+    """The steps at which checkpoints are written."""
+    steps, save = [], training.save_checkpoint
+
+    def record(folder, step, tree):
+        steps.append(step)
+        return save(folder, step, tree)
+
+    monkeypatch.setattr(training, "save_checkpoint", record)
+    return steps
+
+
+def test_the_same_command_gives_the_same_run_and_twenty_checkpoints(tmp_path, finished_run, saves):
+    assert train(tmp_path / "run") == 0
+    assert len(saves) >= 20
+    assert saves == sorted(set(saves))
+    assert_whole(tmp_path / "run", finished_run)
+
+
+def test_a_checkpoint_is_written_when_the_time_is_up(tmp_path, finished_run, saves, monkeypatch):
+    monkeypatch.setattr(training, "CHECKPOINTS", 1)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training, "CHUNK_SECONDS", 0.0)  # a look at the host after every update
+    assert train(tmp_path / "run") == 0
+    assert saves == list(range(32, STEPS + 1, 32))
+    assert_whole(tmp_path / "run", finished_run)
+
+
+KILLED = """
+import os, signal, sys
+from gc_envs.cli import main
+
+rename, calls = os.rename, []
+
+def die(*args):  # in the middle of writing the 7th checkpoint
+    calls.append(args)
+    if len(calls) == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(*args)
+
+os.rename = die
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_killed_in_mid_write_and_resumed_equals_an_uninterrupted_run_bitwise(tmp_path, finished_run):
+    folder = tmp_path / "run"
+    killed = subprocess.run([sys.executable, "-c", KILLED, *command(folder)], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    saved = list_checkpoints(folder / "checkpoints")
+    assert saved[-1].name == "step_000000384"
+    assert any(path.name.startswith(".partial") for path in (folder / "checkpoints").iterdir())
+    assert int(rows(folder, "metrics.csv")[-1]["step"]) > 384
+    assert train(folder, "--resume") == 0
+    assert_whole(folder, finished_run)
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_leaves_cleanly(tmp_path, finished_run, monkeypatch, capsys, signum, code):
+    update = training.Progress.update
+
+    def interrupt(self, step, row):
+        update(self, step, row)
+        if step >= 300:
+            os.kill(os.getpid(), signum)
+
+    handler = signal.getsignal(signum)
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Progress, "update", interrupt)
+        assert train(tmp_path / "run") == code
+    assert signal.getsignal(signum) is handler
+    assert f"stopped by {signal.Signals(signum).name} at step" in capsys.readouterr().err
+    step = int(rows(tmp_path / "run", "metrics.csv")[-1]["step"])
+    assert list_checkpoints(tmp_path / "run" / "checkpoints")[-1].name == f"step_{step:09d}"
+    assert 300 <= step < STEPS
+    assert train(tmp_path / "run", "--resume") == 0
+    assert_whole(tmp_path / "run", finished_run)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 1}, "started with seed=0, not 1"),
+        ({"width": 32}, "started with width=16, not 32"),
+        ({"total_steps": 2560}, "started with total_steps=1280, not 2560"),
+        ({"env_kwargs": "size=6"}, "started with size=5, not 6"),
+        ({"learning_rate": 1e-3}, "started with learning_rate="),
+    ],
+)
+def test_resuming_with_another_setting_is_refused_by_name(run_copy, capsys, changes, message):
+    before = contents(run_copy)
+    assert train(run_copy, "--resume", **changes) == 2
+    assert message in capsys.readouterr().err
+    assert contents(run_copy) == before
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(run_copy, tmp_path, capsys):
+    before = contents(run_copy)
+    assert train(run_copy) == 2
+    assert "already exists; pass --resume" in capsys.readouterr().err
+    assert contents(run_copy) == before
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.tex").write_text("years of work")
+    for flags in ((), ("--resume",)):
+        assert train(other, *flags) == 2
+        assert contents(other) == {"thesis.tex": b"years of work"}
+
+
+def test_resuming_a_finished_run_changes_nothing(run_copy, capsys):
+    before = contents(run_copy)
+    assert train(run_copy, "--resume") == 0
+    assert "is finished" in capsys.readouterr().err
+    assert contents(run_copy) == before
+
+
+@pytest.mark.parametrize("start", ["no folder", "empty folder", "no checkpoint"])
+def test_resuming_what_has_no_checkpoint_starts_at_the_beginning(tmp_path, run_copy, finished_run, start):
+    folder = tmp_path / "run"
+    if start != "no folder":
+        folder.mkdir()
+    if start == "no checkpoint":
+        (folder / "config.json").write_bytes((run_copy / "config.json").read_bytes())
+        (folder / "metrics.csv").write_bytes((run_copy / "metrics.csv").read_bytes())
+    assert train(folder, "--resume") == 0
+    assert_whole(folder, finished_run)
+
+
+def test_a_run_killed_after_its_last_update_is_evaluated_on_resume(run_copy, finished_run):
+    for name in ("evaluation.json", "agent.gif", "learning_curve.png"):
+        (run_copy / name).unlink()
+    assert train(run_copy, "--resume") == 0
+    assert_whole(run_copy, finished_run)
+
+
+@pytest.mark.parametrize("damaged", ["state.safetensors", "config.json"])
+def test_a_damaged_run_is_not_resumed(run_copy, capsys, damaged):
+    path = run_copy / "config.json" if damaged == "config.json" else list_checkpoints(run_copy / "checkpoints")[-1] / damaged
+    path.write_bytes(path.read_bytes()[:20])
+    before = contents(run_copy)
+    assert train(run_copy, "--resume", total_steps=1280) == 2
+    error = capsys.readouterr().err
+    assert "is damaged" in error
+    assert "Traceback" not in error
+    assert contents(run_copy) == before
+
+
+def test_resume_needs_to_know_which_run(capsys):
+    from gc_envs.cli import main
+
+    assert main(["train", "leo", "GC-Gridworld-v0", "--resume"]) == 2
+    assert "--run-dir" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("step,x\n1,1\n2,2\n3,3\n", "step,x\n1,1\n2,2\n"),
+        ("step,x\n1,1\n2,", "step,x\n1,1\n"),
+        ("step,x\n1,1\n2", "step,x\n1,1\n"),
+        ("step,x\n", "step,x\n"),
+        ("step,", None),
+        ("", None),
+    ],
+)
+def test_rows_that_a_kill_cut_off_or_a_resume_repeats_are_dropped(tmp_path, text, kept):
+    path = tmp_path / "metrics.csv"
+    path.write_text(text)
+    _truncate(path, 2)
+    assert (path.read_text() if path.exists() else None) == kept
+
+
+def test_tensorboard_writes_events_beside_the_csv(tmp_path):
+    pytest.importorskip("tensorboardX")
+    assert train(tmp_path / "run", "--tensorboard", total_steps=64) == 0
+    assert list((tmp_path / "run" / "tensorboard").glob("events*"))

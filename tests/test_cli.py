@@ -1,0 +1,204 @@
+"""Every command of `gc-envs`, and one clear line with exit code 2 for what cannot be done."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gc_envs.agents.checkpoint import list_checkpoints
+from gc_envs.cli import main, parse_env_kwargs
+from gc_envs.registration import ROWS
+from tiny_run import contents
+
+
+def test_list_names_every_id(capsys):
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert all(row.id in out and row.summary in out for row in ROWS)
+
+
+def test_goals_are_listed_in_order(capsys, grid_task):
+    assert main(["goals", "GC-Gridworld-v0", "--env-kwargs", "size=5"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [[str(i), name] for i, name in enumerate(grid_task.goals.names)]
+
+
+def test_evaluate_prints_a_table_and_writes_json(finished_run, tmp_path, capsys):
+    path = tmp_path / "deep" / "result.json"
+    assert main(["evaluate", str(finished_run), "--json", str(path), "--episodes-per-goal", "2"]) == 0
+    result = json.loads(path.read_text())
+    assert {"env_id", "success", "success_last", "ci95", "per_goal", "return", "episodes", "max_steps"} <= set(result)
+    assert f"success {result['success']:.3f}" in capsys.readouterr().out
+    goal = next(iter(result["per_goal"]))
+    assert main(["evaluate", str(finished_run), "--json", str(path), "--goal", goal, "--max-steps", "3"]) == 0
+    result = json.loads(path.read_text())
+    assert list(result["per_goal"]) == [goal]
+    assert result["max_steps"] == 3
+
+
+def test_render_writes_a_film_that_says_what_it_shows(run_copy, tmp_path, capsys):
+    from PIL import Image
+
+    goals = ["position/4-1", "position/2-1"]
+    assert main(["render", str(run_copy), "--goal", *goals, "--max-steps", "5", "--seed", "3"]) == 0
+    path = run_copy / "position_4-1+position_2-1-seed3.gif"
+    assert str(path) in capsys.readouterr().out
+    with Image.open(path) as film:
+        assert film.n_frames > 2
+        comment = film.info["comment"].decode()
+    assert all(part in comment for part in (*goals, "3", "GC-Gridworld-v0"))
+    assert main(["render", str(run_copy), "--goal", goals[0], "--max-steps", "2", "--out", str(tmp_path / "x.gif")]) == 0
+    assert (tmp_path / "x.gif").exists()
+
+
+def test_a_preset_sets_defaults_and_flags_override_it(tmp_path, monkeypatch):
+    from gc_envs.agents import session
+
+    seen = []
+    monkeypatch.setattr(session, "train_run", lambda agent, env_id, config, **kwargs: seen.append((config, kwargs)))
+    for preset in (["--preset", "paper"], ["--preset=paper"]):
+        assert main(["train", "leo", "GC-Craftax-v0", *preset, "--width", "64"]) == 0
+        config, _ = seen.pop()
+        assert (config.num_envs, config.total_steps, config.width) == (1024, 1_000_000_000, 64)
+    flags = ["--run-dir", str(tmp_path), "--resume", "--evaluations", "7", "--env-kwargs", "size=7", "map_seed=2"]
+    assert main(["train", "leo", "GC-Gridworld-v0", *flags]) == 0
+    config, kwargs = seen.pop()
+    assert config.width == 256
+    assert kwargs["env_kwargs"] == {"size": 7, "map_seed": 2}
+    assert kwargs["resume"]
+    assert kwargs["run_dir"] == tmp_path
+    assert kwargs["schedule"].evaluations == 7
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [], ["list"], ["goals"], ["train"], ["evaluate"], ["render"], ["play"], ["benchmark"],
+        ["train", "leo", "GC-Gridworld-v0"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_every_command_has_help(argv, capsys):
+    try:
+        code = main([*argv, "--help"])
+    except SystemExit as stop:
+        code = stop.code
+    out = capsys.readouterr().out
+    assert code == 0
+    assert "usage" in out
+    if len(argv) == 3:
+        assert "--learning-rate" in out
+        assert "--env-kwargs" in out
+
+
+TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["goals", "GC-Gridwold-v0"], "unknown environment id 'GC-Gridwold-v0'; nearest: GC-Gridworld-v0"),
+        (["train", "leo", "GC-Gridwold-v0"], "nearest: GC-Gridworld-v0"),
+        (["train", "pqr", "GC-Gridworld-v0"], "unknown agent 'pqr'; known: leo"),
+        ([*TRAIN, "--preset", "tiny"], "no preset 'tiny' for GC-Gridworld-v0; presets of leo: default, paper"),
+        ([*TRAIN, "--env-kwargs", "sise=5"], "takes no 'sise=5'"),
+        ([*TRAIN, "--env-kwargs", "size"], "write NAME=VALUE"),
+        ([*TRAIN, "--env-kwargs", "size=big"], "size='big' is not of type int"),
+        ([*TRAIN, "--env-kwargs", "size=2"], "size must be at least 3"),
+        ([*TRAIN, "--env-kwargs", "goals=position/99-99"], "unknown goal"),
+        ([*TRAIN, "--num-envs", "0"], "num_envs must be at least 1"),
+        ([*TRAIN, "--minibatch-size", "500"], "minibatch_size=500 does not divide"),
+        ([*TRAIN, "--total-steps", "0"], "total_steps must be at least 1"),
+        (["goals", "GC-Craftax-v0", "--env-kwargs", "observation=sounds"], "unknown Craftax observation 'sounds'"),
+        (["evaluate", "{empty}"], "is not a run folder"),
+        (["evaluate", "{missing}"], "is not a run folder"),
+        (["render", "{missing}", "--goal", "position/0-0"], "is not a run folder"),
+        (["evaluate", "{run}", "--goal", "position/0-99"], "unknown goal 'position/0-99'"),
+        (["evaluate", "{run}", "--env-id", "GC-Gridwold-v0"], "unknown environment id"),
+        (["evaluate", "{run}", "--episodes-per-goal", "0"], "at least 1"),
+        (["render", "{run}", "--goal", "position/0-99"], "unknown goal 'position/0-99'"),
+        (["play", "GC-Gridwold-v0"], "unknown environment id"),
+        (["benchmark", "nothing"], "unknown benchmark 'nothing'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_clear_line_and_exit_code_2(argv, message, finished_run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    places = {"run": finished_run, "empty": tmp_path / "empty", "missing": tmp_path / "missing"}
+    before = contents(finished_run)
+    assert main([arg.format(**places) if "{" in arg else arg for arg in argv]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+    assert contents(finished_run) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty"]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["lsit"], ["list", "--colour"], [*TRAIN, "--leraning-rate", "1"], [*TRAIN, "--width", "wide"], ["goals"],
+        ["render", "x"], [],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_unknown_commands_and_flags_exit_with_2(argv, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_without_agent_or_id_says_how(capsys):
+    assert main(["train"]) == 2
+    assert main(["train", "leo"]) == 2
+    assert "gc-envs train AGENT ID" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damaged", ["config.json", "state.safetensors", "meta.json", "format", "checkpoints"])
+@pytest.mark.parametrize("command", ["evaluate", "render"])
+def test_damaged_runs_are_refused_in_one_line(run_copy, capsys, damaged, command):
+    newest = list_checkpoints(run_copy / "checkpoints")[-1]
+    if damaged == "format":
+        path = run_copy / "config.json"
+        path.write_text(path.read_text().replace('"format": 1', '"format": 77'))
+    elif damaged == "checkpoints":
+        (run_copy / "checkpoints").rename(run_copy / "elsewhere")
+    else:
+        path = run_copy / damaged if damaged == "config.json" else newest / damaged
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    before = contents(run_copy)
+    assert main([command, str(run_copy), *(["--goal", "position/4-1"] if command == "render" else [])]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert len(error.strip().splitlines()) == 1
+    assert {"format": "format 77", "checkpoints": "no checkpoint"}.get(damaged, "is damaged") in error
+    assert contents(run_copy) == before
+
+
+def test_env_kwargs_are_typed_by_the_task():
+    parsed = parse_env_kwargs("GC-Gridworld-v0", ["size=7", "wall_density=0.1", "goals=position/3-3,position/2-1"])
+    assert parsed == {"size": 7, "wall_density": 0.1, "goals": ["position/3-3", "position/2-1"]}
+
+
+def test_goals_given_as_env_kwargs_are_all_there_is(tmp_path):
+    folder = tmp_path / "run"
+    flags = ["--env-kwargs", "size=5", "goals=position/4-1,position/2-1"]
+    settings = ["--num-envs", "4", "--rollout-steps", "8", "--minibatch-size", "16", "--width", "16", "--depth", "1"]
+    assert main([*TRAIN, *settings, *flags, "--run-dir", str(folder), "--evaluations", "1"]) == 0
+    assert list(json.loads((folder / "evaluation.json").read_text())["per_goal"]) == ["position/4-1", "position/2-1"]
+    assert main([*TRAIN, *settings, *flags, "--run-dir", str(folder), "--evaluations", "1", "--resume"]) == 0
+
+
+def test_the_command_and_the_module_are_the_same_program(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "gc_envs.cli", "goals", "GC-Nothing-v0"], capture_output=True, text=True, cwd=tmp_path,
+        env=os.environ, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: unknown environment id")

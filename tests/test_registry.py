@@ -1,0 +1,276 @@
+"""The contract that every registered id keeps."""
+
+import importlib.util
+import pickle
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+
+import gc_envs
+from gc_envs.core.gym_env import GoalEnv
+from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.registration import ROWS, register_all
+
+HORIZON, LANES = 5, 4
+FAST = ("gridworld",)  # families whose programs compile in a moment; the others share theirs
+
+IDS = [
+    pytest.param(
+        row,
+        id=row.id,
+        marks=pytest.mark.skipif(
+            row.requires is not None and importlib.util.find_spec(row.requires) is None,
+            reason=f"needs the extra {row.extra}",
+        ),
+    )
+    for row in ROWS
+]
+
+
+@pytest.fixture(scope="module", params=IDS)
+def row(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def env(row):
+    """One environment per id, compiled once, with short episodes."""
+    return gymnasium.make(row.id, horizon=HORIZON).unwrapped
+
+
+@pytest.fixture(scope="module")
+def envs(row):
+    """One vector environment per id."""
+    return gymnasium.make_vec(row.id, num_envs=LANES, horizon=HORIZON)
+
+
+def boxes(space):
+    if isinstance(space, gymnasium.spaces.Dict):
+        return [box for part in space.values() for box in boxes(part)]
+    return [space] if isinstance(space, gymnasium.spaces.Box) else []
+
+
+def assert_equal(ours, theirs):
+    """Bitwise, through dictionaries and tuples."""
+    assert type(ours) is type(theirs)
+    if isinstance(ours, dict):
+        assert ours.keys() == theirs.keys()
+        ours, theirs = list(ours.values()), list(theirs.values())
+    if isinstance(ours, (list, tuple)):
+        for mine, other in zip(ours, theirs, strict=True):
+            assert_equal(mine, other)
+    else:
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def play(env, seed, episodes):
+    """Everything that is said in `episodes` episodes, of which only the first is seeded."""
+    actions = np.random.default_rng(seed)
+    said = []
+    for episode in range(episodes):
+        said.append(env.reset(seed=seed if episode == 0 else None))
+        over = False
+        while not over:
+            said.append(env.step(actions.integers(env.action_space.n)))
+            over = said[-1][2] or said[-1][3]
+    return said
+
+
+def test_gymnasiums_checker_has_nothing_to_say(row, env):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env, skip_render_check=row.family not in FAST)  # Craftax frames: tests/craftax/test_render.py
+
+
+def test_every_box_is_finite(env, envs):
+    for space in (env.observation_space, envs.observation_space):
+        assert boxes(space)
+        for box in boxes(space):
+            assert np.isfinite(box.low).all()
+            assert np.isfinite(box.high).all()
+
+
+def test_observations_lie_in_their_space(env, envs):
+    assert all(step[0] in env.observation_space for step in play(env, 0, 2))
+    observation, _ = envs.reset(seed=0)
+    for _ in range(2 * HORIZON):
+        assert observation in envs.observation_space
+        observation, reward, terminated, truncated, _ = envs.step(envs.action_space.sample())
+        assert (reward.dtype, terminated.dtype, truncated.dtype) == (np.float32, bool, bool)
+
+
+def test_the_same_seed_gives_the_same_episodes_bitwise(env):
+    first = play(env, 3, 3)
+    env.step(0)  # from a dirty state
+    assert_equal(play(env, 3, 3), first)
+    other = play(env, 4, 3)
+    assert any((a[1]["goal"] != b[1]["goal"]) for a, b in zip(first, other, strict=False) if len(a) == len(b) == 2)
+
+
+def test_consecutive_episodes_have_different_goals(env, envs):
+    """JaxGCRL #53: one goal for the whole training run."""
+    goals = [env.reset(seed=0)[1]["goal"]] + [env.reset()[1]["goal"] for _ in range(5)]
+    assert len(set(goals)) > 2
+    lanes = np.stack([envs.reset(seed=0)[1]["goal"]] + [envs.reset()[1]["goal"] for _ in range(5)])
+    assert all(len(set(lane.tolist())) > 2 for lane in lanes.T)
+    assert len(set(lanes[0].tolist())) > 1
+
+
+def test_rewards_of_a_step_follow_from_its_goals_in_every_library(env):
+    """scalar == batch == the environment's own; NumPy == JAX == torch; any batch axes; `info` is never looked at."""
+    jnp, torch = pytest.importorskip("jax.numpy"), pytest.importorskip("torch")
+    steps = [step for step in play(env, 1, 3) if len(step) == 5]
+    achieved = np.stack([step[0]["achieved_goal"] for step in steps])
+    desired = np.stack([step[0]["desired_goal"] for step in steps])
+    own = np.array([step[1] for step in steps], np.float32)
+    for index, (_, reward, terminated, _, info) in enumerate(steps):
+        judged = env.compute_reward(achieved[index], desired[index], info)
+        assert judged.shape == ()
+        assert judged == reward
+        if env.compute_terminated(achieved[index], desired[index], info):
+            assert terminated
+    if env.goals.relabels:  # some pairs that match, too
+        achieved, desired = np.concatenate([achieved] * 2), np.concatenate([desired, relabelled(env, achieved)])
+    batch = env.compute_reward(achieved, desired, [{}] * len(achieved))
+    np.testing.assert_array_equal(batch[: len(own)], own)
+    assert batch.max() > batch.min()
+    for shape in ((), (3,), (2, 3)):
+        count = int(np.prod(shape))
+        parts = [x[-count:].reshape(*shape, x.shape[-1]) for x in (achieved, desired)]
+        expected = batch[-count:].reshape(shape)
+        for convert in (np.asarray, jnp.asarray, torch.from_numpy):
+            reward = env.compute_reward(*map(convert, parts), None)
+            assert str(reward.dtype).removeprefix("torch.") == "float32"
+            np.testing.assert_array_equal(np.asarray(reward), expected)
+            success = env.compute_terminated(*map(convert, parts), None)
+            assert tuple(success.shape) == shape
+
+
+def relabelled(env, achieved):
+    """A goal that each of `achieved` [B, d] meets: for a finite set, one of those that hold."""
+    if env.goals.desired_space.shape == achieved.shape[1:] and not hasattr(env.goals, "one_hot"):
+        return achieved
+    return env.goals.one_hot(achieved.argmax(-1))
+
+
+def test_all_goals_info_agrees_with_the_step(env, envs):
+    finite = hasattr(env.goals, "one_hot")
+    for said in play(env, 2, 2):
+        info = said[-1]
+        everything, goal = info["all_goals"], info["goal"]
+        for key, dtype in (("achieved", bool), ("reward", np.float32)):
+            assert everything[key].shape == (env.goals.num_goals,)
+            assert everything[key].dtype == dtype
+        assert info["goal_name"] == (env.goals.names[goal] if goal >= 0 else "")
+        if finite:
+            np.testing.assert_array_equal(everything["achieved"], said[0]["achieved_goal"] > 0.5)
+            np.testing.assert_array_equal(everything["reward"], everything["achieved"].astype(np.float32))
+        if goal >= 0:
+            assert everything["achieved"][goal] == info["is_success"]
+            if len(said) == 5:
+                assert everything["reward"][goal] == said[1]
+                assert said[1] == said[4]["all_goals"]["reward"][goal]
+    envs.reset(seed=2)
+    for _ in range(HORIZON):
+        info = envs.step(envs.action_space.sample())[4]
+        assert info["all_goals"]["achieved"].shape == info["all_goals"]["reward"].shape == (LANES, env.goals.num_goals)
+        for key in ("_all_goals", "_is_success", "_goal"):
+            assert info[key].tolist() == [True] * LANES
+        known = info["goal"] >= 0
+        picked = info["all_goals"]["achieved"][np.arange(LANES), info["goal"]]
+        np.testing.assert_array_equal(picked[known], info["is_success"][known])
+
+
+def test_lane_i_of_a_seed_is_the_single_environment_of_that_seed_plus_i(env, envs):
+    """Bitwise, across automatic resets."""
+    steps, lanes = 2 * HORIZON + 2, (0, LANES - 1)
+    actions = np.random.default_rng(0).integers(env.action_space.n, size=(steps, LANES))
+    said = [envs.reset(seed=20)] + [envs.step(action) for action in actions]
+    for lane in lanes:
+        alone, over = env.reset(seed=20 + lane), False
+        for t, together in enumerate(said):
+            if t:
+                alone = env.reset() if over else env.step(actions[t - 1, lane])
+                over = len(alone) == 5 and (alone[2] or alone[3])
+            assert_equal({name: value[lane] for name, value in together[0].items()}, alone[0])
+            assert together[-1]["goal"][lane] == alone[-1]["goal"]
+            assert together[-1]["is_success"][lane] == alone[-1]["is_success"]
+            if len(alone) == 5:
+                assert tuple(value[lane] for value in together[1:4]) == alone[1:4]
+
+
+def test_a_saved_state_goes_on_identically(env):
+    env.reset(seed=5)
+    env.step(1)
+    saved = env.get_state()
+
+    def go_on():
+        env.set_state(saved)
+        return [env.step(0), env.step(2), env.reset(), env.step(1)]
+
+    assert_equal(go_on(), go_on())
+
+
+def test_pickles(row, env):
+    env.reset(seed=0)
+    copy = pickle.loads(pickle.dumps(env))
+    assert copy.observation_space == env.observation_space
+    assert copy.goals.names == env.goals.names
+    assert_equal(copy.get_state()["lane"].episode, env.get_state()["lane"].episode)
+    if row.family in FAST:
+        assert_equal(copy.step(1), env.step(1))
+
+
+def test_ids_are_made_by_gymnasium_alone_and_take_a_time_limit(row):
+    env = gymnasium.make(f"gc_envs:{row.id}", max_episode_steps=2)
+    assert isinstance(env.unwrapped, GoalEnv)
+    assert env.unwrapped.metadata["render_modes"] == ["rgb_array"]
+    envs = gymnasium.make_vec(row.id, num_envs=2, max_episode_steps=2)
+    assert isinstance(envs, GoalVectorEnv)
+    assert envs.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+    assert gymnasium.make_vec(row.id, num_envs=2, autoreset_mode=AutoresetMode.SAME_STEP).metadata[
+        "autoreset_mode"
+    ] is AutoresetMode.SAME_STEP  # fmt: skip
+    together = gymnasium.make_vec(row.id, num_envs=2, vectorization_mode="sync", max_episode_steps=2)
+    assert together.single_observation_space == envs.single_observation_space
+    if row.family in FAST:
+        env.reset(seed=0, options={"goal": env.unwrapped.goals.num_goals - 1})
+        for vector in (envs, together):
+            vector.reset(seed=0, options={"goal": env.unwrapped.goals.num_goals - 1})
+            flags = [vector.step(np.zeros(2, int))[3].tolist() for _ in range(2)]
+            assert flags == [[False, False], [True, True]]
+        assert [env.step(0)[3] for _ in range(2)] == [False, True]
+
+
+@pytest.mark.parametrize("row_id", [row.id for row in ROWS if row.family in FAST])
+def test_async_vectorisation_works_with_spawned_processes(row_id):
+    """fork and JAX deadlock (jax-ml/jax PR 18989)."""
+    settings = {"num_envs": 2, "size": 5, "horizon": 3} if "Gridworld" in row_id else {"num_envs": 2}
+    results = []
+    for mode, arguments in (("async", {"context": "spawn"}), ("sync", {})):
+        envs = gymnasium.make_vec(f"gc_envs:{row_id}", vectorization_mode=mode, vector_kwargs=arguments, **settings)
+        results.append([envs.reset(seed=0)[0]] + [envs.step(np.array([0, 1]))[:4] for _ in range(5)])
+        assert envs.call("compute_reward", np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), None)[1].all()
+        envs.close()
+    assert_equal(results[0], results[1])
+
+
+def test_ids_are_registered_once_with_their_own_clock():
+    assert len({row.id for row in ROWS}) == len(ROWS)
+    register_all()
+    for row in ROWS:
+        assert gymnasium.spec(row.id).max_episode_steps is None
+        assert row.id.endswith("-v0")
+        assert row.eval_steps >= 1
+
+
+def test_a_missing_extra_names_the_pip_command(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *args: None if name == "craftax" else find(name, *args))
+    for make in (gc_envs.make_task, gymnasium.make, gymnasium.make_vec):
+        with pytest.raises(ModuleNotFoundError, match=r'pip install "gc_envs\[craftax\]"'):
+            make("GC-Craftax-v0")
