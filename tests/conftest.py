@@ -19,9 +19,9 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from tiny_run import train  # noqa: E402
 
 from gc_envs.registration import make_task  # noqa: E402
-from tiny_run import train  # noqa: E402
 
 
 @pytest.fixture(scope="session")

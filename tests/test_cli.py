@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from tiny_run import contents
 
 from gc_envs.agents.checkpoint import list_checkpoints
 from gc_envs.cli import main, parse_env_kwargs
 from gc_envs.registration import ROWS
-from tiny_run import contents
 
 
 def test_list_names_every_id(capsys):
@@ -49,7 +49,9 @@ def test_render_writes_a_film_that_says_what_it_shows(run_copy, tmp_path, capsys
         assert film.n_frames > 2
         comment = film.info["comment"].decode()
     assert all(part in comment for part in (*goals, "3", "GC-Gridworld-v0"))
-    assert main(["render", str(run_copy), "--goal", goals[0], "--max-steps", "2", "--out", str(tmp_path / "x.gif")]) == 0
+    assert (
+        main(["render", str(run_copy), "--goal", goals[0], "--max-steps", "2", "--out", str(tmp_path / "x.gif")]) == 0
+    )
     assert (tmp_path / "x.gif").exists()
 
 

@@ -16,19 +16,19 @@ GRID = {"size": 5, "wall_density": 0.0}
 
 
 def key(name: str, mod: int = 0) -> Any:
-    return pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(name), mod=mod)
+    code = getattr(pygame, f"K_{name}" if len(name) == 1 else f"K_{name.upper()}")
+    return pygame.event.Event(pygame.KEYDOWN, key=code, mod=mod)
 
 
 @pytest.fixture(autouse=True)
-def _pygame():
-    pygame.init()  # key names need it
-    yield
-    pygame.quit()
+def _never_wait(monkeypatch):
+    monkeypatch.setattr(pygame.event, "wait", lambda: pytest.fail("waits for an event that nobody sends"))
 
 
 @pytest.fixture
 def window():
-    return Window("test", bindings("GC-Gridworld-v0"))
+    yield Window("test", bindings("GC-Gridworld-v0"))
+    pygame.quit()
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +181,4 @@ def test_craftax(env_id):
     assert not np.array_equal(frame, game.env.render())
     if folder := os.environ.get("GC_ENVS_SCREENSHOTS"):
         pygame.image.save(window.surface, f"{folder}/play-{env_id}.png")
+    pygame.quit()

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from probes import LEFT, RIGHT, ChainTask
 
 from gc_envs.agents.leo import LEO, LEOConfig
 from gc_envs.agents.rollout import collect, start_actors, training_program
 from gc_envs.core.restrict import RestrictedTask
-from probes import LEFT, RIGHT, ChainTask
 
 G = 0.9
 CONFIG = LEOConfig(
@@ -59,9 +59,7 @@ def test_learns_the_value_of_every_goal(cliff, expected):
     np.testing.assert_allclose(values, expected, atol=0.03)
     np.testing.assert_array_equal(state.actors.seen, [True] * 3)
     goal = np.array([2] * len(expected))
-    np.testing.assert_array_equal(
-        learner.greedy(learner.variables(state), cells, goal), [RIGHT] * len(expected)
-    )
+    np.testing.assert_array_equal(learner.greedy(learner.variables(state), cells, goal), [RIGHT] * len(expected))
 
 
 def test_the_same_seed_gives_the_same_run_bitwise_and_another_seed_another():

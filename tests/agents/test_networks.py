@@ -17,7 +17,12 @@ FULL = Layout(
     num_mob_types=2,
 )
 CLASSIC = Layout(
-    scalars=(("health", 4),), height=3, width=4, maps=(("block_map", 3), ("mob_map", 3)), num_mob_slots=3, num_mob_types=2
+    scalars=(("health", 4),),
+    height=3,
+    width=4,
+    maps=(("block_map", 3), ("mob_map", 3)),
+    num_mob_slots=3,
+    num_mob_types=2,
 )
 LAYOUTS = {"full": FULL, "classic": CLASSIC}
 BATCH = 24

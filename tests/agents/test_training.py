@@ -9,11 +9,11 @@ import sys
 
 import numpy as np
 import pytest
+from tiny_run import command, contents, final_state, train
 
 from gc_envs.agents import training
 from gc_envs.agents.checkpoint import list_checkpoints
 from gc_envs.agents.training import _truncate
-from tiny_run import command, contents, final_state, train
 
 STEPS = 1280
 
@@ -196,7 +196,11 @@ def test_a_run_killed_after_its_last_update_is_evaluated_on_resume(run_copy, fin
 
 @pytest.mark.parametrize("damaged", ["state.safetensors", "config.json"])
 def test_a_damaged_run_is_not_resumed(run_copy, capsys, damaged):
-    path = run_copy / "config.json" if damaged == "config.json" else list_checkpoints(run_copy / "checkpoints")[-1] / damaged
+    path = (
+        run_copy / "config.json"
+        if damaged == "config.json"
+        else list_checkpoints(run_copy / "checkpoints")[-1] / damaged
+    )
     path.write_bytes(path.read_bytes()[:20])
     before = contents(run_copy)
     assert train(run_copy, "--resume", total_steps=1280) == 2

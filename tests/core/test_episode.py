@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from probes import LEFT, RIGHT, ChainTask
 
 from gc_envs.core.episode import OnSuccess, begin, judge, resample
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
-from probes import LEFT, RIGHT, ChainTask
 
 GOALS = FiniteGoals("abc")
 

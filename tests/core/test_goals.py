@@ -69,7 +69,11 @@ def test_every_library_and_batch_shape_judges_as_one_goal_at_a_time_does(name, b
 def test_rewards_by_hand(name):
     space = SPACES[name]
     if name == "finite":
-        cases = [([1, 0, 1, 0], [0, 0, 1, 0], 1.0), ([1, 0, 1, 0], [0, 1, 0, 0], 0.0), ([0, 0, 0, 0], [1, 0, 0, 0], 0.0)]
+        cases = [
+            ([1, 0, 1, 0], [0, 0, 1, 0], 1.0),
+            ([1, 0, 1, 0], [0, 1, 0, 0], 0.0),
+            ([0, 0, 0, 0], [1, 0, 0, 0], 0.0),
+        ]
     elif name == "box":
         cases = [([0, 0], [0.05, 0.04], 0.0), ([0, 0], [0.2, 0], -1.0)]
     elif name == "box_dense":
@@ -122,7 +126,9 @@ def test_box_goals_are_uniform_in_the_box(to_library):
     assert drawn.dtype == np.float32
     assert (drawn.min(0) > -1).all()
     assert (drawn.max(0) < 1).all()
-    np.testing.assert_allclose(np.quantile(drawn, [0.25, 0.5, 0.75], axis=0), [[-0.5] * 2, [0] * 2, [0.5] * 2], atol=0.06)
+    np.testing.assert_allclose(
+        np.quantile(drawn, [0.25, 0.5, 0.75], axis=0), [[-0.5] * 2, [0] * 2, [0.5] * 2], atol=0.06
+    )
 
 
 def test_box_goals_that_hold_already_are_not_drawn():

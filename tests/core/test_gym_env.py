@@ -6,10 +6,10 @@ import warnings
 import gymnasium
 import numpy as np
 import pytest
+from probes import RIGHT, ChainTask
 
 import gc_envs
 from gc_envs.core.gym_env import GoalEnv
-from probes import RIGHT, ChainTask
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from probes import RIGHT, ChainTask
 
 from gc_envs.core.episode import OnSuccess
 from gc_envs.core.lanes import LaneProgram
-from probes import RIGHT, ChainTask
 
 LANES = 8
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import DictInfoToList, FlattenObservation, NormalizeReward, RecordEpisodeStatistics
+from probes import RIGHT, ChainTask
 
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
-from probes import RIGHT, ChainTask
 
 LANES, HORIZON = 4, 7
 

@@ -5,6 +5,7 @@ from collections import deque
 
 import numpy as np
 import pytest
+from probes import ChainTask
 
 import gc_envs
 from gc_envs.core.vector_env import GoalVectorEnv
@@ -12,7 +13,6 @@ from gc_envs.evaluation import format_table
 from gc_envs.evaluation.evaluate import _run, as_policy, evaluate
 from gc_envs.evaluation.report import save_json
 from gc_envs.gridworld.task import MOVES
-from probes import ChainTask
 
 ID = "GC-Gridworld-v0"
 KEYS = {

@@ -113,9 +113,7 @@ def test_frames_show_agent_goal_and_name():
     def colours(frame):
         return {tuple(pixel) for pixel in frame.reshape(-1, 3).tolist()}
 
-    bare, ring, reached = (
-        task.render(state, goal) for goal in (None, task.goals.command(3), task.goals.command(0))
-    )
+    bare, ring, reached = (task.render(state, goal) for goal in (None, task.goals.command(3), task.goals.command(0)))
     assert bare.dtype == np.uint8
     assert {AGENT, WALL} <= colours(bare)
     assert GOAL not in colours(bare)
