@@ -43,11 +43,13 @@ def wrap(env: Any, num_goals: int, batch: tuple[int, ...] = ()) -> GymWrapper:
     """`env`, single or vector, as a TorchRL environment that passes TorchRL's own checks."""
     wrapped = GymWrapper(env).set_info_dict_reader(AllGoalsReader(num_goals, batch))
     check_env_specs(wrapped)
+    wrapped.set_seed(0)
     return wrapped
 
 
 def main(steps: int = 100, lanes: int = 8, size: int = 5) -> int:
     """Roll out random actions in one environment and in `lanes`; return how many episodes reached their goal."""
+    torch.manual_seed(0)
     single = gymnasium.make("GC-Gridworld-v0", size=size)
     rollout = wrap(single, single.unwrapped.goals.num_goals).rollout(steps)
     print(f"one environment: {rollout.shape[0]} steps, goals held: {int(rollout['next', 'goals_achieved'].sum())}")

@@ -30,7 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             commands, args=argv, prog="gc-envs", description=__doc__, sort_subcommands=False
         )
         return 0
-    except (ValueError, ModuleNotFoundError) as error:
+    except BrokenPipeError:  # the reader has seen enough, as in `gc-envs goals ID | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, ModuleNotFoundError, OSError) as error:
         if os.environ.get("GC_ENVS_TRACEBACK"):
             raise
         print(f"error: {error}", file=sys.stderr)

@@ -3,6 +3,7 @@
 Key tables, bindings and `Game` know no window; `Window` draws, and its loop blocks: an idle window costs no CPU.
 """
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ KEYS = {
     "GC-Craftax-v0": _CRAFTAX_COMMON + _CRAFTAX_ONLY,
     "GC-Craftax-Classic-v0": _CRAFTAX_COMMON + "make_wood_sword:4 make_stone_sword:5 make_iron_sword:6",
 }
+NO_SCREEN = ("dummy", "offscreen")  # what SDL falls back on
 ARROWS = ("left", "right", "up", "down")
 COMMANDS = {"r": "reset", "n": "new goal", "q": "quit"}  # with Ctrl always, alone where the game has no such key
 
@@ -135,6 +137,8 @@ class Window:
 
         self.pygame, self.keys = pygame, keys
         pygame.display.init()
+        if pygame.display.get_driver() in NO_SCREEN and "SDL_VIDEODRIVER" not in os.environ:
+            raise pygame.error("no display found")  # rather than wait for keys that nobody can press
         pygame.font.init()
         pygame.display.set_caption(title)
         self.font = pygame.font.Font(None, FONT_SIZE)

@@ -9,6 +9,7 @@ import pytest
 from tiny_run import contents
 
 from gc_envs.agents.checkpoint import list_checkpoints
+from gc_envs.agents.presets import PRESETS
 from gc_envs.cli import main, parse_env_kwargs
 from gc_envs.registration import ROWS
 
@@ -67,7 +68,7 @@ def test_a_preset_sets_defaults_and_flags_override_it(tmp_path, monkeypatch):
     flags = ["--run-dir", str(tmp_path), "--resume", "--evaluations", "7", "--env-kwargs", "size=7", "map_seed=2"]
     assert main(["train", "leo", "GC-Gridworld-v0", *flags]) == 0
     config, kwargs = seen.pop()
-    assert config.width == 256
+    assert config.width == PRESETS["leo", "default", "gridworld"]["width"]
     assert kwargs["env_kwargs"] == {"size": 7, "map_seed": 2}
     assert kwargs["resume"]
     assert kwargs["run_dir"] == tmp_path
@@ -120,6 +121,7 @@ TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
         (["evaluate", "{run}", "--goal", "position/0-99"], "unknown goal 'position/0-99'"),
         (["evaluate", "{run}", "--env-id", "GC-Gridwold-v0"], "unknown environment id"),
         (["evaluate", "{run}", "--episodes-per-goal", "0"], "at least 1"),
+        (["evaluate", "{run}", "--max-steps", "1", "--json", "{empty}"], "Is a directory"),
         (["render", "{run}", "--goal", "position/0-99"], "unknown goal 'position/0-99'"),
         (["play", "GC-Gridwold-v0"], "unknown environment id"),
         (["benchmark", "nothing"], "unknown benchmark 'nothing'"),

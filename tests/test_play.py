@@ -167,6 +167,15 @@ def test_no_display(monkeypatch):
         play("GC-Gridworld-v0", env_kwargs=GRID)
 
 
+def test_no_screen(monkeypatch):
+    """SDL falls back on a driver without a screen; nobody would ever see that window."""
+    monkeypatch.delenv("SDL_VIDEODRIVER")
+    monkeypatch.setattr(pygame.display, "get_driver", lambda: "offscreen")
+    monkeypatch.setattr(pygame.display, "init", lambda: None)
+    with pytest.raises(ValueError, match="play cannot open a window here: no display found"):
+        play("GC-Gridworld-v0", env_kwargs=GRID)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("env_id", ["GC-Craftax-v0", "GC-Craftax-Classic-v0"])
 def test_craftax(env_id):

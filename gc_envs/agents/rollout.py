@@ -53,18 +53,22 @@ def training_program(task: Task, pool: int | None = None, num_envs: int = 1) -> 
 
 
 def start_actors(program: LaneProgram, key: Array, num_envs: int) -> Actors:
-    """`num_envs` fresh episodes; their goals are drawn from what their start states achieve."""
+    """`num_envs` fresh episodes; their goals are drawn from what their start states achieve.
+
+    Their clocks start at random, so that lanes whose episodes last as long as each other do not all end at once.
+    """
     goals = _finite(program)
-    lanes_key, goals_key = jax.random.split(key)
+    lanes_key, goals_key, clock_key = jax.random.split(key, 3)
     keys = jax.random.key_data(jax.random.split(lanes_key, num_envs))
     lanes, _ = program.reset_where(program.empty(keys), jnp.ones(num_envs, bool))
     seen = lanes.achieved.any(axis=0)
     # Goals that were seen are known only now, so the first ones are commanded after the fact.
     sampler = seen_goals(goals, seen | ~seen.any())
     desired = jax.vmap(lambda key: sampler(key, None, seen))(jax.random.split(goals_key, num_envs))
+    clock = jax.random.randint(clock_key, (num_envs,), 0, program.horizon)
     none = jnp.zeros(goals.num_goals)
     return Actors(
-        lanes=lanes._replace(episode=begin(desired)),
+        lanes=lanes._replace(episode=begin(desired)._replace(clock=clock)),
         first_goal=goals.index(desired),
         undecided=jnp.ones(num_envs, bool),
         seen=seen,

@@ -11,6 +11,7 @@ RUN/checkpoints/step_.../  the last two
 import dataclasses
 import importlib.metadata
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Run:
         Raises:
             RunError: when the folder already holds something.
         """
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+        if self.folder.exists() and (not self.folder.is_dir() or set(os.listdir(self.folder)) - {".config.json"}):
             raise RunError(f"{self.folder} already exists; pass --resume to go on with it, or another --run-dir")
         self.folder.mkdir(parents=True, exist_ok=True)
         contents = {
@@ -58,7 +59,9 @@ class Run:
             "config": self.config,
             "versions": installed_versions(),
         }
-        (self.folder / "config.json").write_text(json.dumps(contents, indent=2) + "\n")
+        whole = self.folder / ".config.json"  # renamed when it is written, so that a kill leaves all of it or nothing
+        whole.write_text(json.dumps(contents, indent=2) + "\n")
+        whole.rename(self.folder / "config.json")
 
     def check_same(self, other: "Run") -> None:
         """RunError naming the first setting in which `other`, a request to resume, differs from this run."""

@@ -1,6 +1,7 @@
 """`gc-envs train`, from flags to a finished run folder: build, train, evaluate, draw."""
 
 import dataclasses
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from gc_envs.agents.checkpoint import RunError
 from gc_envs.agents.policy import Policy
 from gc_envs.agents.runs import Run, open_run
 from gc_envs.agents.training import Schedule, is_finished, train
-from gc_envs.evaluation.evaluate import Evaluation, evaluate
+from gc_envs.evaluation.evaluate import Evaluation, Evaluator
 from gc_envs.evaluation.report import format_table, plot_learning_curve, record_episodes, save_gif, save_json
 from gc_envs.registration import get_row, make_task
 
@@ -61,10 +62,13 @@ def train_run(
         run = wanted
         run.create()
 
-    def check(policy: Policy) -> Any:
-        return evaluate(
-            policy, env_id, episodes_per_goal=schedule.eval_episodes, seed=config.seed, env_kwargs=env_kwargs
-        )
+    evaluator = Evaluator(env_id, episodes_per_goal=schedule.eval_episodes, seed=config.seed, env_kwargs=env_kwargs)
+    result: Evaluation | None = None
+
+    def check(policy: Policy, on_step: Callable[..., None]) -> Evaluation:
+        nonlocal result
+        result = evaluator(policy, on_step)
+        return result
 
     if is_finished(learner, run):
         console.print(f"{folder} is finished", highlight=False)
@@ -74,7 +78,7 @@ def train_run(
     else:
         console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
         policy = train(learner, run, schedule, check)
-    finish(policy, run, check(policy))
+    finish(policy, run, result or evaluator(policy))
     return policy
 
 

@@ -8,7 +8,7 @@ import csv
 import dataclasses
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from gc_envs.agents.progress import Progress
 from gc_envs.agents.runs import Run
 
 CHECKPOINTS = 20  # at least, over a run of any length ...
-CHECKPOINT_SECONDS = 60.0  # ... and at least one in this time
+CHECKPOINT_SECONDS = 50.0  # ... and one after this long, so that there is one a minute
 CHUNK_SECONDS = 1.0  # of updates between two looks at the host
 
 
@@ -43,14 +43,17 @@ class Interrupted(Exception):
         self.signum = signum
 
 
-def train(learner: Any, run: Run, schedule: Schedule, evaluate: Callable[[Policy], dict[str, Any]]) -> Policy:
+def train(
+    learner: Any, run: Run, schedule: Schedule, evaluate: Callable[[Policy, Callable[..., None]], Mapping[str, Any]]
+) -> Policy:
     """Train `learner` to its last update, from the newest checkpoint of `run` if it has one.
 
     Args:
         learner: has `init`, `update`, `variables`, `num_updates`, `steps_per_update` and `config.seed`.
         run: a created run folder.
         schedule: evaluations and logs.
-        evaluate: the evaluation made during training; its result has `success` and `success_last`.
+        evaluate: the evaluation made during training, given the policy and a function to call now and then, which
+            raises where training is to stop; its result has `success` and `success_last`.
 
     Raises:
         Interrupted: after SIGINT or SIGTERM, with everything saved.
@@ -64,16 +67,27 @@ def train(learner: Any, run: Run, schedule: Schedule, evaluate: Callable[[Policy
         else:
             state = jax.device_put(restore(latest, jax.eval_shape(learner.init, key)))
         run_chunk = jax.jit(_chunk(learner), donate_argnums=0)
-        done = int(state.update)
+        done, last, length = int(state.update), learner.num_updates, 1
         log = _Log(run, done * learner.steps_per_update, schedule.tensorboard)
-        last = learner.num_updates
         eval_at = {round(i * last / schedule.evaluations) for i in range(1, schedule.evaluations + 1)}
-        save_at = {*range(max(1, last // CHECKPOINTS), last + 1, max(1, last // CHECKPOINTS)), last}
-        stops = sorted(eval_at | save_at)
+        every = max(1, last // CHECKPOINTS)
+        save_at = {*range(every, last + 1, every), *eval_at, last}
         policy = Policy(learner, learner.variables(state), run)
-        saved_at, length = time.monotonic(), 1
-        while done < last:
-            length = min(length, next(stop for stop in stops if stop > done) - done)
+        saved_at = time.monotonic()
+
+        def leave_if_asked(*_: Any) -> None:
+            if signals:
+                raise Interrupted(signals[0], done * learner.steps_per_update)
+
+        while True:
+            step = done * learner.steps_per_update
+            if done in eval_at and step not in log.evaluated:
+                progress.say("evaluating ...")
+                policy.variables = learner.variables(state)
+                log.evaluation(step, evaluate(policy, leave_if_asked))
+            if done == last:
+                break
+            length = min(length, min(stop for stop in save_at if stop > done) - done)
             started = time.monotonic()
             state, metrics = jax.block_until_ready(run_chunk(state, length))
             seconds = time.monotonic() - started
@@ -86,12 +100,7 @@ def train(learner: Any, run: Run, schedule: Schedule, evaluate: Callable[[Policy
             if done in save_at or signals or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
                 save_checkpoint(run.checkpoints, step, state)
                 saved_at = time.monotonic()
-            if signals:
-                raise Interrupted(signals[0], step)
-            if done in eval_at:
-                progress.say("evaluating ...")
-                policy.variables = learner.variables(state)
-                log.evaluation(step, evaluate(policy))
+            leave_if_asked()
         policy.variables = jax.tree.map(jnp.copy, learner.variables(state))
         return policy
 
@@ -161,7 +170,8 @@ class _Log:
     def __init__(self, run: Run, step: int, tensorboard: bool) -> None:
         self.folder = run.folder
         for name in ("metrics.csv", "evaluations.csv"):
-            _truncate(self.folder / name, step)
+            steps = _truncate(self.folder / name, step)
+        self.evaluated = set(steps)  # steps with a row in evaluations.csv
         self.writer = None
         if tensorboard:
             try:
@@ -173,7 +183,8 @@ class _Log:
     def metrics(self, row: dict[str, float]) -> None:
         self._append("metrics.csv", row)
 
-    def evaluation(self, step: int, result: dict[str, Any]) -> None:
+    def evaluation(self, step: int, result: Mapping[str, Any]) -> None:
+        self.evaluated.add(step)
         row = {"step": step, "success": result["success"], "success_last": result["success_last"]}
         self._append("evaluations.csv", row, prefix="evaluation/")
 
@@ -192,14 +203,16 @@ class _Log:
             self.writer.flush()
 
 
-def _truncate(path: Path, step: int) -> None:
-    """Drop the rows of a CSV that lie beyond `step`, and a last row that a kill cut off."""
+def _truncate(path: Path, step: int) -> list[int]:
+    """Drop the rows of a CSV that lie beyond `step`, and a last row that a kill cut off; the steps that are left."""
     if not path.exists():
-        return
+        return []
     header, *lines = path.read_text().splitlines(keepends=True) or [""]
     if not header.endswith("\n"):
         path.unlink()
-        return
+        return []
     columns = header.count(",")
     whole = [line for line in lines if line.endswith("\n") and line.count(",") == columns]
-    path.write_text(header + "".join(line for line in whole if int(line.split(",")[0]) <= step))
+    kept = {int(line.split(",")[0]): line for line in whole if int(line.split(",")[0]) <= step}
+    path.write_text(header + "".join(kept.values()))
+    return list(kept)

@@ -22,7 +22,7 @@ KINDS = ("symbolic", "compact", "pixels")
 
 def make_layout(variant: Variant) -> Layout:
     """The layout of `variant`'s compact observation: 9,637 one-hot numbers for Craftax, 1,562 for Classic."""
-    maps = (("block_map", variant.num_blocks),)
+    maps: tuple[tuple[str, int], ...] = (("block_map", variant.num_blocks),)
     if variant.has_levels:
         maps += (("item_map", variant.num_items), ("mob_map", variant.num_mob_types), ("light_map", 2))
     else:
@@ -122,7 +122,7 @@ def observation_space(variant: Variant, kind: str) -> gymnasium.Space:
         np.asarray([variant.num_cells, variant.num_mob_types - 1], np.uint8), (variant.num_mob_slots, 1)
     )
     scalars_high = np.asarray([classes - 1 for _, classes in scalar_classes(variant)], np.uint8)
-    spaces = {
+    spaces: dict[str, gymnasium.Space] = {
         "block_map": gymnasium.spaces.Box(0, variant.num_blocks, variant.view, np.uint8),
         "mobs": gymnasium.spaces.Box(np.zeros_like(mobs_high), mobs_high, dtype=np.uint8),
         "scalars": gymnasium.spaces.Box(np.zeros_like(scalars_high), scalars_high, dtype=np.uint8),

@@ -14,19 +14,22 @@ LANES = 128
 BOOTSTRAPS = 2000
 
 
-class Evaluation(TypedDict):
-    """What `evaluate` returns; plain numbers, ready for JSON."""
-
-    env_id: str
-    success: float  # the goal held at some step of the episode
-    success_last: float  # ... at its last step
-    ci95: tuple[float, float]  # of `success`: bootstrap over goals, or over episodes where goals are drawn
-    per_goal: dict[str, float]  # `success` of each goal; empty where goals are drawn
-    episodes: int
-    max_steps: int
-    seed: int
-    env_kwargs: dict[str, Any]
-    # "return", the mean sum of rewards, is here too: a name that class syntax cannot spell.
+# What `evaluate` returns: plain numbers, ready for JSON. (A functional definition, for "return" is a keyword.)
+Evaluation = TypedDict(
+    "Evaluation",
+    {
+        "env_id": str,
+        "success": float,  # the goal held at some step of the episode
+        "success_last": float,  # ... at its last step
+        "return": float,  # sum of rewards
+        "ci95": tuple[float, float],  # of `success`: bootstrap over goals, or over episodes where goals are drawn
+        "per_goal": dict[str, float],  # `success` of each goal; empty where goals are drawn
+        "episodes": int,
+        "max_steps": int,
+        "seed": int,
+        "env_kwargs": dict[str, Any],
+    },
+)
 
 
 def evaluate(
@@ -66,39 +69,69 @@ def evaluate(
     """
     if env_kwargs is None:
         run = getattr(policy, "run", None)
-        env_kwargs = dict(run.env_kwargs) if run is not None and run.env_id == env_id else {}
-    steps = get_row(env_id).eval_steps if max_steps is None else max_steps
-    options: dict[str, Any] = {"horizon": steps, "autoreset_mode": AutoresetMode.NEXT_STEP, "all_goals_info": False}
-    options |= {name: env_kwargs[name] for name in env_kwargs.keys() & {"on_success"}}
-    task = make_task(env_id, **{name: value for name, value in env_kwargs.items() if name not in options})
-    finite = isinstance(task.goals, FiniteGoals)
-    commands: list[Any] = [None] * episodes
-    if isinstance(task.goals, FiniteGoals):
-        chosen = list(range(task.goals.num_goals)) if goals is None else task.goals.positions(goals)
-        commands = [goal for goal in chosen for _ in range(episodes_per_goal)]
-    if not commands:
-        raise ValueError("no episodes to evaluate: episodes and episodes_per_goal must be at least 1")
-    envs = GoalVectorEnv(task, min(len(commands), num_envs or LANES), **options)
-    seeds = np.random.SeedSequence(seed).generate_state(len(commands)).tolist()
-    some, last, returns = _run(as_policy(policy), envs, commands, seeds, on_step)
+        env_kwargs = run.env_kwargs if run is not None and run.env_id == env_id else {}
+    evaluator = Evaluator(
+        env_id, episodes_per_goal=episodes_per_goal, episodes=episodes, goals=goals, seed=seed, max_steps=max_steps,
+        num_envs=num_envs, env_kwargs=env_kwargs,
+    )  # fmt: skip
+    return evaluator(policy, on_step)
 
-    names = [task.goals.names[goal] for goal in commands] if finite else []
-    per_goal = {name: float(rate) for name, rate in _means(names, some)}
-    units = np.array(list(per_goal.values())) if finite else some.astype(float)
-    draws = np.random.default_rng(seed).integers(0, len(units), (BOOTSTRAPS, len(units)))
-    low, high = np.percentile(units[draws].mean(axis=1), [2.5, 97.5])
-    return {
-        "env_id": env_id,
-        "success": float(some.mean()),
-        "success_last": float(last.mean()),
-        "return": float(returns.mean()),
-        "ci95": (float(low), float(high)),
-        "per_goal": per_goal,
-        "episodes": len(commands),
-        "max_steps": steps,
-        "seed": seed,
-        "env_kwargs": env_kwargs,
-    }  # type: ignore[typeddict-unknown-key]
+
+class Evaluator:
+    """`evaluate` with its environment kept, for policies to be evaluated one after another: it compiles once.
+
+    The arguments are those of `evaluate`.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        *,
+        episodes_per_goal: int = 1,
+        episodes: int = 100,
+        goals: Sequence[str | int] | None = None,
+        seed: int = 0,
+        max_steps: int | None = None,
+        num_envs: int | None = None,
+        env_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        self.env_id, self.seed, self.env_kwargs = env_id, seed, dict(env_kwargs or {})
+        self.max_steps = get_row(env_id).eval_steps if max_steps is None else max_steps
+        on_success = self.env_kwargs.get("on_success")
+        task = make_task(env_id, **{name: value for name, value in self.env_kwargs.items() if name != "on_success"})
+        self.finite = isinstance(task.goals, FiniteGoals)
+        self.commands: list[Any] = [None] * episodes
+        if isinstance(task.goals, FiniteGoals):
+            chosen = list(range(task.goals.num_goals)) if goals is None else task.goals.positions(goals)
+            self.commands = [goal for goal in chosen for _ in range(episodes_per_goal)]
+        if not self.commands:
+            raise ValueError("no episodes to evaluate: episodes and episodes_per_goal must be at least 1")
+        self.seeds = np.random.SeedSequence(seed).generate_state(len(self.commands)).tolist()
+        self.envs = GoalVectorEnv(
+            task, min(len(self.commands), num_envs or LANES), horizon=self.max_steps, on_success=on_success,
+            autoreset_mode=AutoresetMode.NEXT_STEP, all_goals_info=False,
+        )  # fmt: skip
+
+    def __call__(self, policy: Any, on_step: Callable[[int, int], None] | None = None) -> Evaluation:
+        """One evaluation of `policy`."""
+        some, last, returns = _run(as_policy(policy), self.envs, self.commands, self.seeds, on_step)
+        names = [self.envs.goals.names[goal] for goal in self.commands] if self.finite else []
+        per_goal = {name: float(rate) for name, rate in _means(names, some)}
+        units = np.array(list(per_goal.values())) if self.finite else some.astype(float)
+        draws = np.random.default_rng(self.seed).integers(0, len(units), (BOOTSTRAPS, len(units)))
+        low, high = np.percentile(units[draws].mean(axis=1), [2.5, 97.5])
+        return {
+            "env_id": self.env_id,
+            "success": float(some.mean()),
+            "success_last": float(last.mean()),
+            "return": float(returns.mean()),
+            "ci95": (float(low), float(high)),
+            "per_goal": per_goal,
+            "episodes": len(self.commands),
+            "max_steps": self.max_steps,
+            "seed": self.seed,
+            "env_kwargs": self.env_kwargs,
+        }
 
 
 def as_policy(policy: Any) -> Callable[[dict[str, Any]], np.ndarray]:

@@ -74,8 +74,7 @@ class GridworldTask(Task[GridState]):
 
 def make_walls(size: int, density: float, seed: int) -> np.ndarray:
     """The wall map, bool [size, size]; the centre is always free."""
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):
-        uniform = jax.random.uniform(jax.random.split(jax.random.PRNGKey(seed))[1], (size, size))
+    uniform = jax.random.uniform(jax.random.split(jax.random.PRNGKey(seed))[1], (size, size))
     walls = np.array(uniform) < density
     walls[size // 2, size // 2] = False
     return walls

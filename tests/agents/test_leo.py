@@ -39,21 +39,22 @@ CLIFF = np.array([
 ])  # fmt: skip
 
 
-def trained(task, config, updates=None):
+def make(task, config):
+    """The learner, and its whole training as a function of a key."""
     learner = LEO(task, config)
 
     @jax.jit
     def run(key):
-        state = learner.init(key)
         step = lambda _, state: learner.update(state)[0]  # noqa: E731
-        return jax.lax.fori_loop(0, updates or learner.num_updates, step, state)
+        return jax.lax.fori_loop(0, learner.num_updates, step, learner.init(key))
 
-    return learner, run(jax.random.key(config.seed))
+    return learner, run
 
 
 @pytest.mark.parametrize(("cliff", "expected"), [(False, CHAIN), (True, CLIFF)], ids=["chain", "cliff"])
 def test_learns_the_value_of_every_goal(cliff, expected):
-    learner, state = trained(ChainTask(cliff=cliff), CONFIG)
+    learner, run = make(ChainTask(cliff=cliff), CONFIG)
+    state = run(jax.random.key(0))
     cells = jnp.arange(len(expected), dtype=jnp.float32)[:, None]
     values = learner.values(learner.variables(state), cells)
     np.testing.assert_allclose(values, expected, atol=0.03)
@@ -63,10 +64,10 @@ def test_learns_the_value_of_every_goal(cliff, expected):
 
 
 def test_the_same_seed_gives_the_same_run_bitwise_and_another_seed_another():
-    config = dataclasses.replace(CONFIG, total_steps=64 * 20)
-    runs = [trained(ChainTask(), dataclasses.replace(config, seed=seed))[1] for seed in (0, 0, 1)]
-    jax.tree.map(np.testing.assert_array_equal, runs[0], runs[1])
-    kernels = [np.asarray(run.params["head"]["kernel"]) for run in runs]
+    _, run = make(ChainTask(), dataclasses.replace(CONFIG, total_steps=64 * 20))
+    states = [run(jax.random.key(seed)) for seed in (0, 0, 1)]
+    jax.tree.map(np.testing.assert_array_equal, states[0], states[1])
+    kernels = [np.asarray(state.params["head"]["kernel"]) for state in states]
     assert (kernels[0] != kernels[2]).any()
 
 
@@ -92,12 +93,15 @@ def rollout(task, script, *, lanes=1, forgetting=1.0, seen_only=False):
     """Actors and transitions after `script`, actions [T], in every lane."""
     program = training_program(task)
     actors = start_actors(program, jax.random.key(0), lanes)
+
+    @jax.jit
+    def step(actors, action):
+        act = lambda key, observation, goal: (jnp.full(lanes, action), ())  # noqa: E731
+        return collect(program, actors, jax.random.key(1), act, 1, forgetting=forgetting, seen_only=seen_only)
+
     transitions = []
-    for action in script:  # a step at a time, so that the script can be followed
-        act = lambda key, observation, goal, a=action: (jnp.full(lanes, a), ())  # noqa: E731
-        actors, transition = collect(
-            program, actors, jax.random.key(1), act, 1, forgetting=forgetting, seen_only=seen_only
-        )
+    for action in script:
+        actors, transition = step(actors, action)
         transitions.append(transition)
     return actors, jax.tree.map(lambda *leaves: np.concatenate(leaves), *transitions)
 

@@ -1,5 +1,7 @@
 """Lanes: only those that are done are reset, each with a start state and a goal of its own."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,13 +14,20 @@ from gc_envs.core.lanes import LaneProgram
 LANES = 8
 
 
+@functools.cache
 def program(pool):
     return LaneProgram(ChainTask(), horizon=4, on_success=OnSuccess.TERMINATE, pool=pool)
 
 
-def filled(lanes_program, seed=0):
-    keys = jax.random.key_data(jax.random.split(jax.random.key(seed), LANES))
-    return lanes_program.reset_where(lanes_program.empty(keys), jnp.ones(LANES, bool))[0]
+@functools.cache
+def compiled(pool, method):
+    return jax.jit(getattr(program(pool), method))
+
+
+@functools.cache
+def filled(lanes_program):
+    keys = jax.random.key_data(jax.random.split(jax.random.key(0), LANES))
+    return jax.jit(lanes_program.reset_where)(lanes_program.empty(keys), jnp.ones(LANES, bool))[0]
 
 
 @pytest.mark.parametrize("pool", [1, 2, 3, 8])
@@ -29,9 +38,11 @@ def test_masked_lanes_and_only_they_start_anew(pool, waiting):
     before = filled(run)
     mask = np.isin(np.arange(LANES), waiting)
     observation = jax.vmap(run.observe)(before)
-    after, seen = jax.jit(run.reset_where)(before, mask, observation=observation)
+    after, seen = compiled(pool, "reset_where")(before, mask, observation=observation)
     for lane in range(LANES):
-        expected = run.start(before.key[lane]) if mask[lane] else jax.tree.map(lambda x, i=lane: x[i], before)
+        expected = (
+            compiled(1, "start")(before.key[lane]) if mask[lane] else jax.tree.map(lambda x, i=lane: x[i], before)
+        )
         jax.tree.map(np.testing.assert_array_equal, expected, jax.tree.map(lambda x, i=lane: x[i], after))
     jax.tree.map(np.testing.assert_array_equal, seen, jax.vmap(run.observe)(after))
 
@@ -43,7 +54,7 @@ def test_every_reset_lane_gets_its_own_start_state_and_goal(pool):
     starts = [np.asarray(lanes.state.tag)]
     goals = [np.asarray(lanes.episode.desired).argmax(-1)]
     for _ in range(12):
-        lanes = run.reset_where(lanes, jnp.ones(LANES, bool))[0]
+        lanes = compiled(pool, "reset_where")(lanes, jnp.ones(LANES, bool))[0]
         starts.append(np.asarray(lanes.state.tag))
         goals.append(np.asarray(lanes.episode.desired).argmax(-1))
     assert len(np.unique(np.concatenate(starts), axis=0)) == 13 * LANES
