@@ -141,7 +141,7 @@ class Torso(nn.Module):
         scalars = observation["scalars"] if isinstance(observation, dict) else observation
         if self.layout is None:
             return scalars.reshape(scalars.shape[0], -1).astype(jnp.float32)
-        return one_hot_scalars(self.layout, scalars)
+        return self.layout.one_hot_scalars(scalars)
 
 
 class LEONetwork(nn.Module):
@@ -181,14 +181,6 @@ class LEONetwork(nn.Module):
     def __call__(self, observation: Any, train: bool = False) -> Array:
         """[B, G, A]."""
         return self.values(self.features(observation, train))
-
-
-def one_hot_scalars(layout: Layout, scalars: Array) -> Array:
-    """One-hot float32 [..., sum of classes] for categories [..., S]."""
-    classes = np.asarray([count for _, count in layout.scalars])
-    owner = np.repeat(np.arange(len(classes)), classes)  # scalar that each output belongs to
-    category = np.arange(len(owner)) - np.repeat(np.cumsum(classes) - classes, classes)
-    return (scalars.astype(jnp.int32)[..., owner] == category).astype(jnp.float32)
 
 
 def cell_kinds(layout: Layout) -> np.ndarray:

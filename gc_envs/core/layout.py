@@ -4,6 +4,11 @@ Letters: H x W the map, C map channels, M mob slots, T mob types, S scalars, `..
 """
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = Any
 
 
 @dataclass(frozen=True)
@@ -36,3 +41,10 @@ class Layout:
     def size(self) -> int:
         """Numbers in the whole one-hot observation."""
         return self.height * self.width * self.num_channels + self.num_scalar_classes
+
+    def one_hot_scalars(self, scalars: Array) -> Array:
+        """Categories [..., S] as one-hot float32 [..., num_scalar_classes]."""
+        classes = np.asarray([count for _, count in self.scalars])
+        owner = np.repeat(np.arange(len(classes)), classes)  # scalar that each output belongs to
+        category = np.arange(len(owner)) - np.repeat(np.cumsum(classes) - classes, classes)
+        return (scalars.astype(np.int32)[..., owner] == category).astype(np.float32)

@@ -74,14 +74,9 @@ def one_hot(layout: Layout, observation: dict[str, Array]) -> tuple[Array, Array
         maps["item_map"] = jax.nn.one_hot(observation["item_map"].astype(jnp.int32), channels["item_map"])
     if "light_map" in channels:
         maps["light_map"] = jax.nn.one_hot((blocks < channels["block_map"]).astype(jnp.int32), 2)
-    return jnp.concatenate([maps[name] for name, _ in layout.maps], axis=-1), _one_hot_scalars(layout, observation)
-
-
-def _one_hot_scalars(layout: Layout, observation: dict[str, Array]) -> Array:
-    classes = np.asarray([count for _, count in layout.scalars])
-    owner = np.repeat(np.arange(len(classes)), classes)  # scalar that each output position belongs to
-    category = np.arange(len(owner)) - np.repeat(np.cumsum(classes) - classes, classes)
-    return (observation["scalars"].astype(jnp.int32)[..., owner] == category).astype(jnp.float32)
+    return jnp.concatenate([maps[name] for name, _ in layout.maps], axis=-1), layout.one_hot_scalars(
+        observation["scalars"]
+    )
 
 
 def symbolic(variant: Variant, state: State) -> Array:

@@ -90,9 +90,11 @@ def test_epsilon_falls_linearly_and_stays():
 
 
 def rollout(task, script, *, lanes=1, forgetting=1.0, seen_only=False):
-    """Actors and transitions after `script`, actions [T], in every lane."""
+    """Actors and transitions after `script`, actions [T], in every lane, from the start of an episode."""
     program = training_program(task)
     actors = start_actors(program, jax.random.key(0), lanes)
+    episode = actors.lanes.episode
+    actors = actors._replace(lanes=actors.lanes._replace(episode=episode._replace(clock=jnp.zeros_like(episode.clock))))
 
     @jax.jit
     def step(actors, action):
@@ -104,6 +106,12 @@ def rollout(task, script, *, lanes=1, forgetting=1.0, seen_only=False):
         actors, transition = step(actors, action)
         transitions.append(transition)
     return actors, jax.tree.map(lambda *leaves: np.concatenate(leaves), *transitions)
+
+
+def test_lanes_start_at_different_times_of_their_episodes(grid_task):
+    clock = start_actors(training_program(grid_task), jax.random.key(0), 64).lanes.episode.clock
+    assert 0 <= clock.min() < clock.max() < grid_task.horizon
+    assert len(np.unique(clock)) > 16
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gc_envs.agents.networks import InputNorm, LEONetwork, MapConv, Torso, one_hot_scalars
+from gc_envs.agents.networks import InputNorm, LEONetwork, MapConv, Torso
 from gc_envs.core.layout import Layout
 
 FULL = Layout(
@@ -161,7 +161,7 @@ def test_map_convolution_equals_a_dense_one_over_one_hot_maps(name, train):
 
 
 def test_one_hot_scalars_by_hand():
-    encoded = one_hot_scalars(FULL, np.array([[3, 0], [0, 2]], np.uint8))
+    encoded = FULL.one_hot_scalars(np.array([[3, 0], [0, 2]], np.uint8))
     np.testing.assert_array_equal(encoded, [[0, 0, 0, 1, 1, 0, 0], [1, 0, 0, 0, 0, 0, 1]])
 
 

@@ -94,7 +94,7 @@ from gc_envs.cli import main
 rename, calls = os.rename, []
 
 def die(*args):  # in the middle of writing the 7th checkpoint
-    calls.append(args)
+    calls.extend(name for name in args if "step_" in str(name))
     if len(calls) == 7:
         os.kill(os.getpid(), signal.SIGKILL)
     rename(*args)
