@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import statistics
 import sys
 import time
@@ -41,7 +42,7 @@ def finish(args: argparse.Namespace, result: dict[str, Any]) -> None:
 
     result = {
         **result,
-        "command": " ".join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
+        "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *map(_portable, sys.argv[1:])]),
         "versions": installed_versions(),
         "python": platform.python_version(),
         "device": device(),
@@ -50,6 +51,11 @@ def finish(args: argparse.Namespace, result: dict[str, Any]) -> None:
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _portable(argument: str) -> str:
+    """An argument without the folders of this machine."""
+    return Path(argument).name if os.path.isabs(argument) else argument
 
 
 def device() -> str:
