@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from gc_envs.core.episode import OnSuccess, begin
 from gc_envs.core.goals import FiniteGoals
-from gc_envs.core.lanes import GoalSampler, Lane, LaneProgram
+from gc_envs.core.lanes import GoalSampler, Lane, LaneProgram, default_pool
 from gc_envs.core.task import Task
 
 Array = jax.Array
@@ -47,9 +47,7 @@ class Transitions(NamedTuple):
 
 def training_program(task: Task, pool: int | None = None, num_envs: int = 1) -> LaneProgram:
     """Lanes as LEO and its rivals train in: a lane that reaches its goal is given a new one and goes on."""
-    if pool is None:
-        pool = 1 if jax.default_backend() == "cpu" else max(1, num_envs // 32)
-    return LaneProgram(task, task.horizon, OnSuccess.RESAMPLE, pool)
+    return LaneProgram(task, task.horizon, OnSuccess.RESAMPLE, pool or default_pool(num_envs))
 
 
 def start_actors(program: LaneProgram, key: Array, num_envs: int) -> Actors:

@@ -35,7 +35,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         array: "numpy" (fresh writable arrays), "jax" (device arrays, never copied) or "torch" (the same memory).
             In the last two, `final_obs` and `final_info` are batched trees in which only lanes of the mask count.
         autoreset_mode: Gymnasium's enum member, or its value.
-        pool: start states made at a time while lanes wait for one; default 1 on a CPU and N / 32 elsewhere.
+        pool: start states made at a time while lanes wait for one; default 2 on a CPU and N / 32 elsewhere.
         device: the JAX device or sharding that the lanes live on.
         render_lanes: the lanes that `render` draws; default all.
         max_episode_steps: another name for `horizon`, as `gymnasium.make_vec` passes it.
@@ -89,11 +89,9 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         import jax
         import jax.numpy as jnp
 
-        from gc_envs.core.lanes import LaneProgram
+        from gc_envs.core.lanes import LaneProgram, default_pool
 
-        if pool is None:
-            pool = 1 if jax.default_backend() == "cpu" else max(1, self.num_envs // 32)
-        program = LaneProgram(self.task, self.horizon, self.on_success, pool)
+        program = LaneProgram(self.task, self.horizon, self.on_success, pool or default_pool(self.num_envs))
         goals = self.task.goals
 
         def describe(lanes, success):
