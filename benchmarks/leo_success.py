@@ -69,19 +69,21 @@ def main() -> None:
             }
         )
         print(rows[-1], flush=True)
+        finish(args, summary(env_id, config, rows))  # after every seed, so that a run cut short leaves what it has
+
+
+def summary(env_id: str, config: LEOConfig, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Both means over the seeds of `rows`, and their ratio."""
     means = {side: statistics.mean(row[side] for row in rows) for side in ("ours", "theirs")}
-    finish(
-        args,
-        {
-            "running_success_over_authors": means["ours"] / means["theirs"],
-            "running_success_over_authors_target": 1.0,
-            "running_success": means["ours"],
-            "running_success_authors": means["theirs"],
-            "env_id": env_id,
-            "config": vars(config),
-            "rows": rows,
-        },
-    )
+    return {
+        "running_success_over_authors": means["ours"] / means["theirs"],
+        "running_success_over_authors_target": 1.0,
+        "running_success": means["ours"],
+        "running_success_authors": means["theirs"],
+        "env_id": env_id,
+        "config": vars(config),
+        "rows": rows,
+    }
 
 
 if __name__ == "__main__":
