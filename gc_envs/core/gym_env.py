@@ -67,10 +67,7 @@ class GoalEnv(GoalInterface, gymnasium.Env):
 
         def report(lane):
             return program.observe(lane), {
-                "all_goals": {
-                    "achieved": goals.all_achieved(lane.achieved, lane.episode.desired),
-                    "reward": goals.all_rewards(lane.achieved, lane.episode.desired),
-                },
+                "all_goals": program.all_goals(lane),
                 "goal": goals.index(lane.episode.desired),
             }
 

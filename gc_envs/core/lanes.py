@@ -70,6 +70,14 @@ class LaneProgram:
             "desired_goal": lane.episode.desired,
         }
 
+    def all_goals(self, lanes: Lane) -> dict[str, Array]:
+        """What every goal says about the states of `lanes` (one or many): `info["all_goals"]`, [..., G] each."""
+        goals, desired = self.task.goals, lanes.episode.desired
+        return {
+            "achieved": goals.all_achieved(lanes.achieved, desired),
+            "reward": goals.all_rewards(lanes.achieved, desired),
+        }
+
     def reset_where(
         self, lanes: Lane, mask: Array, sampler: GoalSampler | None = None, observation: Any = None
     ) -> tuple[Lane, Any]:

@@ -97,10 +97,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         def describe(lanes, success):
             info = {"is_success": success, "goal": goals.index(lanes.episode.desired)}
             if self.all_goals_info:
-                info["all_goals"] = {
-                    "achieved": goals.all_achieved(lanes.achieved, lanes.episode.desired),
-                    "reward": goals.all_rewards(lanes.achieved, lanes.episode.desired),
-                }
+                info["all_goals"] = program.all_goals(lanes)
             return info
 
         def begin(lanes, mask, commanded, is_commanded):
@@ -131,11 +128,8 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
             info = describe(lanes, jnp.where(ended, fresh, verdict.success))
             return lanes, observation, (verdict.reward, verdict.terminated, verdict.truncated), info, final
 
-        def empty(keys):
-            return program.empty(keys)
-
         self._device = device
-        self._empty = jax.jit(empty)
+        self._empty = jax.jit(program.empty)
         self._begin = jax.jit(begin, donate_argnums=0)
         self._step = jax.jit(step, donate_argnums=0)
 
