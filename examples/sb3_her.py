@@ -1,37 +1,37 @@
-"""Stable-Baselines3's DQN with its own HerReplayBuffer on one Gridworld environment.
+"""Stable-Baselines3's DQN with hindsight on many Gridworld lanes at once.
 
-HerReplayBuffer commands, in hindsight, the *achieved goal* of a later step. In a finite goal set that is a multi-hot
-vector, "all goals that hold there". On Gridworld exactly one goal holds in every state, so the vector is one-hot and a
-legal command; on Craftax several hold at once and this buffer would command goals that the environment never does.
+`SB3VecEnv` makes any vector environment one of SB3's. `AchievedGoalHerReplayBuffer` is SB3's `HerReplayBuffer` for
+finite goal sets: it commands one of the goals that a later state achieved, and relabels `done` with the reward, because
+here reaching the goal ends the episode. SB3's own would command every goal of that state at once (on Craftax, dozens)
+and keep the old `done`.
 
-SB3 does not relabel `done`. With on_success="continue" reaching a goal does not end the episode, so real and relabelled
-transitions mean the same.
-
-    pip install "gc_envs[sb3]" && python examples/sb3_her.py --steps 8000
+    pip install "gc_envs[sb3]" && python examples/sb3_her.py --steps 3000
 """
 
 import argparse
 
 import gymnasium
 import torch
-from stable_baselines3 import DQN, HerReplayBuffer
+from stable_baselines3 import DQN
 
 import gc_envs
 from gc_envs.evaluation import format_table
+from gc_envs.wrappers import AchievedGoalHerReplayBuffer, SB3VecEnv
 
 
-def main(steps: int = 8_000, size: int = 5, seed: int = 0) -> float:
-    """Train for `steps` environment steps, print the success table and return the share of goals reached."""
+def main(steps: int = 3_000, size: int = 5, seed: int = 0, lanes: int = 8) -> float:
+    """Train for `steps` steps of all lanes together, print the success table and return the share of goals reached."""
     torch.set_num_threads(1)  # so small a network is fastest on one core
-    env = gymnasium.make("gc_envs:GC-Gridworld-v0", size=size, horizon=20, on_success="continue")
+    envs = gymnasium.make_vec("gc_envs:GC-Gridworld-v0", num_envs=lanes, size=size, horizon=20)
     model = DQN(
         "MultiInputPolicy",
-        env,
-        replay_buffer_class=HerReplayBuffer,
+        SB3VecEnv(envs),
+        replay_buffer_class=AchievedGoalHerReplayBuffer,
         replay_buffer_kwargs={"n_sampled_goal": 4, "goal_selection_strategy": "future"},
         learning_rate=1e-3,
-        learning_starts=200,  # at least one whole episode: HER needs its later steps
-        train_freq=2,
+        learning_starts=200,  # at least one whole episode: hindsight needs its later steps
+        train_freq=1,
+        gradient_steps=-1,  # as many updates as steps
         batch_size=128,
         gamma=0.9,
         exploration_fraction=0.5,
@@ -48,7 +48,8 @@ def main(steps: int = 8_000, size: int = 5, seed: int = 0) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=8_000)
+    parser.add_argument("--steps", type=int, default=3_000)
     parser.add_argument("--size", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lanes", type=int, default=8)
     main(**vars(parser.parse_args()))

@@ -1,5 +1,6 @@
 """The `gc-envs` command."""
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from tyro.conf import Positional
 
 from gc_envs.registration import ROWS, get_row, make_task, task_class
 
+DRAWN = 3  # goals that `render` draws when it is given none
 EnvKwargs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE ...")]
 
 
@@ -67,7 +69,8 @@ def train_help(agent: Positional[str], env_id: Positional[str]) -> None:
     """Train an agent in a run folder. `gc-envs train AGENT ID --help` lists every setting with its default.
 
     Args:
-        agent: leo.
+        agent: leo (finite goals); her-ddpg, her-td3, her-sac, her-dqn (Stable-Baselines3 with hindsight); the same
+            with reengage- for her-; multi-reengage (sets of points).
         env_id: a registered id, see `gc-envs list`.
     """
 
@@ -96,13 +99,12 @@ def evaluate(
     """
     from rich.progress import Progress
 
-    from gc_envs.agents.policy import Policy
+    from gc_envs.agents import load_agent
     from gc_envs.evaluation import evaluate as run_evaluation
     from gc_envs.evaluation import format_table
     from gc_envs.evaluation.report import save_json
 
-    policy = Policy.load(run)
-    assert policy.run is not None
+    policy = load_agent(run)
     with Progress(transient=True) as bar:
         task = bar.add_task("evaluating", total=None)
         result = run_evaluation(
@@ -117,7 +119,7 @@ def evaluate(
 
 def render(
     run: Positional[Path],
-    goal: tuple[str, ...],
+    goal: tuple[str, ...] = (),
     seed: int = 0,
     max_steps: int = 200,
     out: Path | None = None,
@@ -127,24 +129,21 @@ def render(
 
     Args:
         run: the run folder.
-        goal: names of the goals.
+        goal: names of the goals; default three drawn ones.
         seed: of the world.
         max_steps: of an episode.
         out: the GIF to write; default in the run folder.
         fps: frames per second.
     """
-    from gc_envs.agents.policy import Policy
+    from gc_envs.agents import load_agent
     from gc_envs.evaluation.report import record_episodes, save_gif
 
-    policy = Policy.load(run)
-    assert policy.run is not None
-    names = list(goal)
-    policy.task.goals.restrict(names)  # an unknown name is an error before anything runs
+    policy = load_agent(run)
     episodes = record_episodes(
-        policy, policy.run.env_id, names, seed=seed, max_steps=max_steps, env_kwargs=policy.run.env_kwargs
+        policy, policy.run.env_id, list(goal) or DRAWN, seed=seed, max_steps=max_steps, env_kwargs=policy.run.env_kwargs
     )
-    path = out or run / f"{'+'.join(names).replace('/', '_')}-seed{seed}.gif"
-    comment = f"gc-envs render {run.name} --goal {' '.join(names)} --seed {seed} ({policy.run.env_id})"
+    path = out or run / f"{'+'.join(goal or ('drawn',)).replace('/', '_')}-seed{seed}.gif"
+    comment = f"gc-envs render {run.name} --goal {' '.join(goal)} --seed {seed} ({policy.run.env_id})"
     print(f"wrote {save_gif(episodes, path, fps, comment=comment)}")
 
 
@@ -185,7 +184,7 @@ def _train(argv: list[str]) -> int:
     """`train AGENT ID ...`: the flags are the fields of that agent's config, their defaults those of its preset."""
     from gc_envs.agents import LEARNERS, get_learner
     from gc_envs.agents.presets import preset
-    from gc_envs.agents.training import Interrupted, Schedule
+    from gc_envs.agents.schedule import Interrupted, Schedule
 
     agent, env_id = ([a for a in argv[:2] if not a.startswith("-")] + ["", ""])[:2]
     if not agent or not env_id:
@@ -194,9 +193,7 @@ def _train(argv: list[str]) -> int:
         return 0 if {"-h", "--help"} & set(argv) else 2
     learner = get_learner(agent)
     get_row(env_id)
-    argv = [part for arg in argv for part in (arg.split("=", 1) if arg.startswith("--preset=") else [arg])]
-    chosen = argv[argv.index("--preset") + 1] if "--preset" in argv[:-1] else "default"
-    defaults = learner.config_class(**preset(agent, chosen, env_id))
+    defaults = learner.config_class(**preset(agent, *_scope(argv[2:], env_id)))
 
     def run(
         agent: Positional[str],
@@ -231,6 +228,15 @@ def _train(argv: list[str]) -> int:
         print(stop, file=sys.stderr)
         return 128 + stop.signum
     return 0
+
+
+def _scope(argv: list[str], env_id: str) -> tuple[str, str, dict[str, Any]]:
+    """What the flags' defaults depend on, read before the flags are parsed: preset, id and environment arguments."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset", default="default")
+    parser.add_argument("--env-kwargs", "--env_kwargs", nargs="*", default=[])
+    known = parser.parse_known_args(argv)[0]
+    return known.preset, env_id, parse_env_kwargs(env_id, known.env_kwargs)
 
 
 def parse_env_kwargs(env_id: str, pairs: Sequence[str]) -> dict[str, Any]:

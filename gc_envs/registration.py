@@ -26,7 +26,7 @@ class EnvRow:
     family: str
     task: str  # "module:class"
     summary: str
-    eval_steps: int  # steps an evaluation episode may take
+    eval_steps: int | None = None  # steps an evaluation episode may take; default the task's own horizon
     kwargs: dict[str, Any] = field(default_factory=dict)  # the task's arguments that make this row
     agent_kwargs: dict[str, Any] = field(default_factory=dict)  # those that give what our networks take
     requires: str | None = None  # a module that the family needs beyond the base install ...
@@ -40,7 +40,6 @@ ROWS = (
         family="gridworld",
         task="gc_envs.gridworld.task:GridworldTask",
         summary="a walled grid, one goal per reachable cell",
-        eval_steps=200,
         suites=("finite", "quick"),
     ),
     EnvRow(
@@ -66,6 +65,34 @@ ROWS = (
         requires="craftax",
         extra="craftax",
         suites=("finite", "craftax"),
+    ),
+    EnvRow(
+        "GC-ContinuousSeek-v0",
+        family="seek",
+        task="gc_envs.seek.continuous:ContinuousSeekTask",
+        summary="a point moves to a position in a box of any dimension",
+        suites=("continuous", "seek", "quick"),
+    ),
+    EnvRow(
+        "GC-DriveSeek-v0",
+        family="seek",
+        task="gc_envs.seek.drive:DriveSeekTask",
+        summary="a car on a torus drives over as many goal points as it can",
+        suites=("points", "seek"),
+    ),
+    EnvRow(
+        "GC-NoisySeek-v0",
+        family="seek",
+        task="gc_envs.seek.noisy:NoisySeekTask",
+        summary="a point pushed about by noise stays on clustered goal points",
+        suites=("points", "seek"),
+    ),
+    EnvRow(
+        "GC-BitFlip-v0",
+        family="seek",
+        task="gc_envs.seek.bitflip:BitFlipTask",
+        summary="a string of bits is turned into another, bit by bit",
+        suites=("seek", "quick"),
     ),
 )
 

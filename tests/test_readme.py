@@ -4,10 +4,12 @@
 blocks marked `gpu` or `window` after the language, are only parsed.
 """
 
+import importlib.util
 import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,14 +50,18 @@ def run_command(words: list[str]) -> None:
     assert main(arguments) == 0, f"{shlex.join(words)} failed"
 
 
+def run_python(block: Block, path: Path, namespace: dict[str, Any]) -> None:
+    # Padded, so that a traceback has the page's line numbers.
+    exec(compile("\n" * (block.line - 1) + block.text, str(path), "exec"), namespace)
+
+
 def test_every_block_runs_in_order(tmp_path, monkeypatch, capsys):
     pytest.importorskip("craftax")
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, object] = {"__name__": "readme"}
+    namespace: dict[str, Any] = {"__name__": "readme"}
     for block in blocks(README):
         if block.language == "python":
-            # Padded, so that a traceback has the README's line numbers.
-            exec(compile("\n" * (block.line - 1) + block.text, str(README), "exec"), namespace)
+            run_python(block, README, namespace)
         elif block.language == "bash" and not block.marks & PARSED_ONLY:
             for words in commands(block):
                 if words[0] == "gc-envs":
@@ -63,10 +69,23 @@ def test_every_block_runs_in_order(tmp_path, monkeypatch, capsys):
     output = capsys.readouterr().out
     assert "GC-Gridworld-v0: success" in output, "training ends with a table"
     runs = sorted(path for path in (tmp_path / "runs").iterdir() if path.is_dir())
-    assert len(runs) == 2, "one named run and one of the first screen"
+    assert len(runs) == 3, "two named runs and one of the first screen"
     for run in runs:
         for name in ("config.json", "metrics.csv", "evaluation.json", "learning_curve.png", "agent.gif", "checkpoints"):
             assert (run / name).exists(), f"{run.name} has no {name}"
+
+
+def test_the_blocks_of_the_wrappers_page_run_in_order():
+    """Those marked `robotics` need gymnasium_robotics, and are only parsed without it."""
+    page = ROOT / "docs" / "wrappers.md"
+    namespace: dict[str, Any] = {"__name__": "wrappers"}
+    for block in blocks(page):
+        assert block.marks <= {"robotics"}
+        if block.marks and importlib.util.find_spec("gymnasium_robotics") is None:
+            compile(block.text, str(page), "exec")
+        else:
+            run_python(block, page, namespace)
+    assert namespace["env"].observation_space.shape == (109,)
 
 
 def test_every_command_is_known():
@@ -90,6 +109,8 @@ def test_first_screen_is_two_commands():
 def test_table_of_environments():
     """Ids, number of goals, actions, horizon and on_success are the registry's."""
     pytest.importorskip("craftax")
+    from gymnasium.spaces import Discrete
+
     from gc_envs.registration import ROWS, make_task
 
     rows = re.findall(r"^\| `(GC-[^`]+)` \|(.*)\|$", README.read_text(), re.MULTILINE)
@@ -98,7 +119,12 @@ def test_table_of_environments():
         goals, _, actions, horizon, on_success = (cell.strip() for cell in cells.split("|"))
         task = make_task(env_id)
         assert str(task.goals.num_goals) in goals
-        assert (int(actions), int(horizon.replace(",", ""))) == (task.action_space.n, task.horizon)
+        assert int(horizon.replace(",", "")) == task.horizon
+        if isinstance(task.action_space, Discrete):
+            assert int(actions) == task.action_space.n
+        else:
+            count = task.action_space.shape[0]
+            assert actions in ("`dim` numbers", "1 number", f"{count} numbers")
         assert on_success == task.on_success
 
 

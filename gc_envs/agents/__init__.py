@@ -1,14 +1,46 @@
 """Learners, by name. A new one is a file here and a row in `LEARNERS`."""
 
 import importlib
+import importlib.util
+from pathlib import Path
 from typing import Any
 
-LEARNERS = {"leo": "gc_envs.agents.leo:LEO"}  # name -> "module:class"
+_SB3 = "gc_envs.agents.sb3.algorithms"
+LEARNERS = {  # name -> "module:class"
+    "leo": "gc_envs.agents.leo:LEO",
+    "her-ddpg": f"{_SB3}:HerDDPG",
+    "her-td3": f"{_SB3}:HerTD3",
+    "her-sac": f"{_SB3}:HerSAC",
+    "her-dqn": f"{_SB3}:HerDQN",
+    "reengage-ddpg": f"{_SB3}:HerReenGAGEDDPG",
+    "reengage-td3": f"{_SB3}:HerReenGAGETD3",
+    "reengage-sac": f"{_SB3}:HerReenGAGESAC",
+    "reengage-dqn": f"{_SB3}:HerReenGAGEDQN",
+    "multi-reengage": f"{_SB3}:MultiReenGAGE",
+}
 
 
 def get_learner(name: str) -> Any:
-    """The learner class called `name`; ValueError lists the names."""
+    """The learner class called `name`.
+
+    Raises:
+        ValueError: for an unknown name, with those there are.
+        ModuleNotFoundError: when the extra it needs is not installed, with the pip command.
+    """
     if name not in LEARNERS:
         raise ValueError(f"unknown agent {name!r}; known: {', '.join(LEARNERS)}")
     module, attribute = LEARNERS[name].split(":")
+    if module == _SB3 and importlib.util.find_spec("stable_baselines3") is None:
+        raise ModuleNotFoundError(f'{name} needs Stable-Baselines3; install it with: pip install "gc_envs[sb3]"')
     return getattr(importlib.import_module(module), attribute)
+
+
+def load_agent(run: Path | str) -> Any:
+    """The trained agent of a run folder, whatever trained it: `.act(observation)`, `.run`, `.task`.
+
+    Raises:
+        RunError: when the folder is not a run, has no checkpoint, or is damaged.
+    """
+    from gc_envs.agents.runs import open_run
+
+    return get_learner(open_run(run).agent).load(run)

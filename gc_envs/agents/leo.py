@@ -14,9 +14,9 @@ import optax
 
 from gc_envs.agents.config import LearnerConfig, linear_schedule
 from gc_envs.agents.networks import LEONetwork
-from gc_envs.agents.policy import Policy
 from gc_envs.agents.rollout import Actors, collect, start_actors, training_program
 from gc_envs.agents.targets import all_goals_targets
+from gc_envs.agents.training import JaxLearner
 from gc_envs.core.task import Task
 
 Array = jax.Array
@@ -54,8 +54,8 @@ class LEOState(NamedTuple):
     update: Array  # int32, updates done
 
 
-class LEO:
-    """The learner: `init` and `update` are pure; `train` in `agents/training.py` runs them."""
+class LEO(JaxLearner):
+    """The learner."""
 
     name = "leo"
     config_class = LEOConfig
@@ -173,8 +173,3 @@ class LEO:
 
     def _apply(self, variables: dict[str, Any], method: str, *args: Any) -> Array:
         return self.network.apply(variables, *args, method=method)  # type: ignore[return-value]
-
-    @classmethod
-    def load(cls, run: Any) -> Policy:
-        """The trained agent of a run folder: `.act(observation)`, `.values(observation)`."""
-        return Policy.load(run, cls.name)

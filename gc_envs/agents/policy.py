@@ -7,10 +7,9 @@ import gymnasium
 import jax
 import numpy as np
 
-from gc_envs.agents.checkpoint import RunError, nested
+from gc_envs.agents.checkpoint import nested
 from gc_envs.agents.runs import Run, open_run, trained_arrays
 from gc_envs.core.task import Task
-from gc_envs.registration import make_task
 
 
 class Policy:
@@ -29,23 +28,14 @@ class Policy:
         return self.learner.task
 
     @classmethod
-    def load(cls, run: Path | str, agent: str | None = None) -> "Policy":
-        """The newest checkpoint of a run folder, on whatever device JAX uses here.
+    def load(cls, run: Path | str, learner_class: Any) -> "Policy":
+        """The newest checkpoint of a run folder of `learner_class`, on whatever device JAX uses here.
 
         Raises:
             RunError: when the folder is not a run, has no checkpoint, is damaged, or holds another kind of agent.
         """
-        from gc_envs.agents import get_learner
-
         opened = open_run(run)
-        if agent is not None and opened.agent != agent:
-            raise RunError(f"{run} holds a {opened.agent} agent, not {agent}")
-        learner_class = get_learner(opened.agent)
-        try:
-            task = make_task(opened.env_id, **opened.env_kwargs)
-            learner = learner_class(task, learner_class.config_class(**opened.config))
-        except TypeError as error:  # a setting that this version does not know
-            raise RunError(f"{run} was made by another version: {error}") from error
+        learner = opened.learner(learner_class)
         arrays = trained_arrays(opened)
         return cls(learner, {name: nested(arrays, name) for name in ("params", "batch_stats")}, opened)
 

@@ -1,39 +1,79 @@
-"""Named settings: what differs from a learner's own defaults, per agent, preset and environment family or id.
+"""Named settings: what differs from a learner's own defaults, per agent, environment and environment arguments.
 
-The most specific row wins: an id before its family, a family before "*".
+The most specific row wins: an id before its family, a family before "*", more arguments before fewer.
 """
 
+import inspect
+from dataclasses import dataclass, field
 from typing import Any
 
-from gc_envs.registration import get_row
+from gc_envs.registration import get_row, task_class
 
-PRESETS: dict[tuple[str, str, str], dict[str, Any]] = {
+
+@dataclass(frozen=True)
+class Preset:
+    """One row."""
+
+    agent: str
+    name: str
+    scope: str  # an id, a family, or "*"
+    settings: dict[str, Any]
+    env_kwargs: dict[str, Any] = field(default_factory=dict)  # arguments that it is for
+
+    def __str__(self) -> str:
+        return " ".join([self.scope, *(f"{name}={value}" for name, value in self.env_kwargs.items())])
+
+
+def _seek(agent: str, dim: int, steps: int, batch_size: int, learning_rate: float, **settings: Any) -> Preset:
+    """A row of "Best" settings for ContinuousSeek (arXiv 2208.13298, appendix, table 2)."""
+    chosen = {"total_steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, **settings}
+    return Preset(agent, "paper", "GC-ContinuousSeek-v0", chosen, {"dim": dim})
+
+
+PRESETS = (
     # A grid needs a small network, and a discount low enough that one step more or less shows in the values; short
     # rollouts make many updates of few steps, each of which carries values one step further.
-    ("leo", "default", "gridworld"): {
-        "total_steps": 500_000,
-        "rollout_steps": 8,
-        "minibatch_size": 128,
-        "learning_rate": 3e-3,
-        "gamma": 0.9,
-        "width": 128,
-        "depth": 2,
-    },
-    ("leo", "default", "*"): {},
+    Preset(
+        "leo", "default", "gridworld",
+        {
+            "total_steps": 500_000, "rollout_steps": 8, "minibatch_size": 128, "learning_rate": 3e-3, "gamma": 0.9,
+            "width": 128, "depth": 2,
+        },
+    ),
     # Published size (arXiv 2605.23551, table of hyperparameters).
-    ("leo", "paper", "gridworld"): {"num_envs": 1024, "total_steps": 10_000_000, "one_hot": False},
-    ("leo", "paper", "*"): {"num_envs": 1024, "total_steps": 1_000_000_000},
-}
+    Preset("leo", "paper", "gridworld", {"num_envs": 1024, "total_steps": 10_000_000, "one_hot": False}),
+    Preset("leo", "paper", "craftax", {"num_envs": 1024, "total_steps": 1_000_000_000}),
+    _seek("her-ddpg", 5, 12_000, 512, 0.001),
+    _seek("her-ddpg", 10, 50_000, 256, 0.0005),
+    _seek("her-ddpg", 20, 400_000, 256, 0.0005),
+    _seek("reengage-ddpg", 5, 12_000, 512, 0.0015, alpha=0.1),
+    _seek("reengage-ddpg", 10, 50_000, 512, 0.001, alpha=0.2),
+    _seek("reengage-ddpg", 20, 400_000, 128, 0.0005, alpha=0.2),
+    _seek("her-sac", 10, 50_000, 1024, 0.0015),
+    _seek("reengage-sac", 10, 50_000, 1024, 0.0025, alpha=0.1),
+    # Table 4 there; alpha as in figure 4.
+    Preset("multi-reengage", "paper", "GC-DriveSeek-v0", {"total_steps": 160_000}),
+    Preset("multi-reengage", "paper", "GC-NoisySeek-v0", {"total_steps": 160_000, "alpha": 100.0, "action_noise": 0.1}),
+)  # fmt: skip
 
 
-def preset(agent: str, name: str, env_id: str) -> dict[str, Any]:
-    """The settings of preset `name`.
+def preset(agent: str, name: str, env_id: str, env_kwargs: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The settings of preset `name`; of "default", what differs from the learner's own.
 
     Raises:
-        ValueError: when there is no such preset for this agent and id, listing those there are.
+        ValueError: when there is no such preset for this agent, id and arguments, listing those there are.
     """
-    for scope in (env_id, get_row(env_id).family, "*"):
-        if (agent, name, scope) in PRESETS:
-            return PRESETS[agent, name, scope]
-    known = sorted({preset for owner, preset, _ in PRESETS if owner == agent})
-    raise ValueError(f"{agent} has no preset {name!r} for {env_id}; presets of {agent}: {', '.join(known)}")
+    row = get_row(env_id)
+    parameters = inspect.signature(task_class(row)).parameters
+    actual = {key: p.default for key, p in parameters.items()} | row.kwargs | (env_kwargs or {})
+    scopes = ("*", row.family, row.id)
+    mine = [p for p in PRESETS if p.agent == agent and p.name == name]
+    fitting = [p for p in mine if p.scope in scopes and p.env_kwargs.items() <= actual.items()]
+    if fitting:
+        return max(fitting, key=lambda p: (scopes.index(p.scope), len(p.env_kwargs))).settings
+    if name == "default":
+        return {}
+    known = sorted({p.name for p in PRESETS if p.agent == agent} | {"default"})
+    has = f"it has one for {', '.join(map(str, mine))}" if mine else f"presets of {agent}: {', '.join(known)}"
+    asked = " ".join([env_id, *(f"{key}={value}" for key, value in (env_kwargs or {}).items())])
+    raise ValueError(f"{agent} has no preset {name!r} for {asked}; {has}")

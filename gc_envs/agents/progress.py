@@ -1,5 +1,6 @@
 """The training progress bar; plain lines where the output is no terminal."""
 
+import math
 from typing import Any
 
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.progress import Progress as Bar
 
 
 class Progress:
-    """Steps done, steps/s, running success over goals and goals seen."""
+    """Steps done, steps/s, running success, and goals seen or returns, whichever a learner has."""
 
     def __init__(self, total_steps: int, title: str) -> None:
         self.console = Console(stderr=True)
@@ -40,10 +41,13 @@ class Progress:
 
     def update(self, step: int, row: dict[str, float]) -> None:
         """Show a row of metrics.csv; every 5% of the run is a line where there is no terminal."""
-        status = (
-            f"{row['steps_per_s']:,.0f} steps/s  success {row['running_success']:.3f}"
-            f"  goals seen {row['goals_seen']}/{row['goals']}"
-        )
+        status = f"{row['steps_per_s']:,.0f} steps/s"
+        if not math.isnan(row["running_success"]):
+            status += f"  success {row['running_success']:.3f}"
+        if "goals_seen" in row:
+            status += f"  goals seen {row['goals_seen']}/{row['goals']}"
+        if not math.isnan(row.get("episode_return", math.nan)):
+            status += f"  return {row['episode_return']:.2f}"
         self.bar.update(self.task, completed=step, status=status)
         if not self.console.is_terminal and (step - self.printed) * 20 >= self.total:
             self.printed = step

@@ -6,6 +6,7 @@ Letters: T steps of a rollout, N lanes, G goals.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import gymnasium
 import jax
 import jax.numpy as jnp
 
@@ -46,7 +47,17 @@ class Transitions(NamedTuple):
 
 
 def training_program(task: Task, pool: int | None = None, num_envs: int = 1) -> LaneProgram:
-    """Lanes as LEO and its rivals train in: a lane that reaches its goal is given a new one and goes on."""
+    """Lanes as LEO and its rivals train in: a lane that reaches its goal is given a new one and goes on.
+
+    Raises:
+        ValueError: for a task without a finite goal set or discrete actions; it names agents for the others.
+    """
+    if not isinstance(task.goals, FiniteGoals) or not isinstance(task.action_space, gymnasium.spaces.Discrete):
+        goals, kind = type(task.goals).__name__, type(task).__name__
+        raise ValueError(
+            f"this learner needs a finite goal set and discrete actions; {kind} has {goals} and {task.action_space}: "
+            "use an agent for Stable-Baselines3, such as her-ddpg or her-dqn"
+        )
     return LaneProgram(task, task.horizon, OnSuccess.RESAMPLE, pool or default_pool(num_envs))
 
 
@@ -115,9 +126,5 @@ def collect(
 
 
 def _finite(program: LaneProgram) -> FiniteGoals:
-    goals = program.task.goals
-    if not isinstance(goals, FiniteGoals):
-        raise ValueError(
-            f"this learner needs a finite goal set; {type(program.task).__name__} has {type(goals).__name__}"
-        )
-    return goals
+    assert isinstance(program.task.goals, FiniteGoals)  # `training_program` saw to it
+    return program.task.goals

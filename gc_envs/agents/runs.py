@@ -16,9 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from gc_envs.agents.checkpoint import RunError, list_checkpoints, load_arrays
+from gc_envs.registration import make_task
 
 FORMAT = 1
-PACKAGES = ("gc_envs", "jax", "flax", "optax", "numpy", "gymnasium", "craftax", "mujoco")
+PACKAGES = (
+    "gc_envs", "jax", "flax", "optax", "numpy", "gymnasium", "craftax", "mujoco", "torch",
+    "stable-baselines3",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +45,25 @@ class Run:
         """The newest checkpoint, or None when there is none yet."""
         found = list_checkpoints(self.checkpoints)
         return found[-1] if found else None
+
+    def is_finished(self, total_steps: int) -> bool:
+        """Whether the newest checkpoint is that of `total_steps`, the end of the run."""
+        latest = self.latest()
+        return latest is not None and latest.name == f"step_{total_steps:09d}"
+
+    def learner(self, learner_class: Any) -> Any:
+        """The learner as it was built for this run.
+
+        Raises:
+            RunError: when the run is another agent's, or has a setting that this version does not know.
+        """
+        if self.agent != learner_class.name:
+            raise RunError(f"{self.folder} holds a {self.agent} agent, not {learner_class.name}")
+        try:
+            task = make_task(self.env_id, **self.env_kwargs)
+            return learner_class(task, learner_class.config_class(**self.config))
+        except TypeError as error:
+            raise RunError(f"{self.folder} was made by another version: {error}") from error
 
     def create(self) -> None:
         """Make the folder and write config.json.

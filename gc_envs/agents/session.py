@@ -8,17 +8,17 @@ from typing import Any
 
 from rich.console import Console
 
-from gc_envs.agents import get_learner
+from gc_envs.agents import get_learner, load_agent
 from gc_envs.agents.checkpoint import RunError
-from gc_envs.agents.policy import Policy
 from gc_envs.agents.runs import Run, open_run
-from gc_envs.agents.training import Schedule, is_finished, train
+from gc_envs.agents.schedule import Schedule
 from gc_envs.evaluation.evaluate import Evaluation, Evaluator
 from gc_envs.evaluation.report import format_table, plot_learning_curve, record_episodes, save_gif, save_json
 from gc_envs.registration import get_row, make_task
 
 FILMED = 6  # goals in the film of a trained agent
 FILM_STEPS = 120
+DRAWN = 100  # episodes of an evaluation, where goals are drawn
 
 
 def train_run(
@@ -30,7 +30,7 @@ def train_run(
     schedule: Schedule | None = None,
     run_dir: Path | str | None = None,
     resume: bool = False,
-) -> Policy:
+) -> Any:
     """Train `agent` on `env_id` in a run folder, then evaluate every goal, draw the curve and film the agent.
 
     Args:
@@ -48,13 +48,14 @@ def train_run(
         Interrupted: after SIGINT or SIGTERM, with everything saved.
     """
     console, schedule = Console(stderr=True), schedule or Schedule()
-    env_kwargs = get_row(env_id).agent_kwargs | (env_kwargs or {})
+    learner_class = get_learner(agent)
+    env_kwargs = (get_row(env_id).agent_kwargs if learner_class.takes_compact else {}) | (env_kwargs or {})
     if resume and run_dir is None:
         raise RunError("--resume needs --run-dir, the run to go on with")
     folder = Path(run_dir or Path("runs") / f"{agent}-{env_id}-{datetime.now():%Y%m%d-%H%M%S}")
     wanted = Run(folder, agent, env_id, env_kwargs, dataclasses.asdict(config))
     task = make_task(env_id, **env_kwargs)
-    learner = get_learner(agent)(task, config)
+    learner = learner_class(task, config)
     if resume and folder.is_dir() and any(folder.iterdir()):
         run = open_run(folder)
         run.check_same(wanted)
@@ -62,27 +63,30 @@ def train_run(
         run = wanted
         run.create()
 
-    evaluator = Evaluator(env_id, episodes_per_goal=schedule.eval_episodes, seed=config.seed, env_kwargs=env_kwargs)
+    evaluator = Evaluator(
+        env_id, episodes_per_goal=schedule.eval_episodes, episodes=DRAWN * schedule.eval_episodes, seed=config.seed,
+        env_kwargs=env_kwargs,
+    )  # fmt: skip
     result: Evaluation | None = None
 
-    def check(policy: Policy, on_step: Callable[..., None]) -> Evaluation:
+    def check(policy: Any, on_step: Callable[..., None]) -> Evaluation:
         nonlocal result
         result = evaluator(policy, on_step)
         return result
 
-    if is_finished(learner, run):
+    if run.is_finished(learner.total_steps):
         console.print(f"{folder} is finished", highlight=False)
-        policy = Policy.load(folder)
+        policy = load_agent(folder)
         if (folder / "evaluation.json").exists() and (folder / "agent.gif").exists():
             return policy
     else:
         console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
-        policy = train(learner, run, schedule, check)
+        policy = learner.train(run, schedule, check)
     finish(policy, run, result or evaluator(policy))
     return policy
 
 
-def finish(policy: Policy, run: Run, result: Evaluation) -> None:
+def finish(policy: Any, run: Run, result: Evaluation) -> None:
     """Write and print what a finished run shows: the success table, learning_curve.png and agent.gif."""
     console = Console(stderr=True)
     save_json(result, run.folder / "evaluation.json")
@@ -99,8 +103,10 @@ def finish(policy: Policy, run: Run, result: Evaluation) -> None:
         console.print(f"wrote {path}", highlight=False)
 
 
-def filmed_goals(result: Evaluation) -> list[str]:
-    """A few goals that the agent reached, spread over the goal set; any goals if it reached none."""
+def filmed_goals(result: Evaluation) -> list[str] | int:
+    """A few goals that the agent reached, spread over the goal set (any if it reached none), or how many to draw."""
+    if not result["per_goal"]:
+        return FILMED
     reached = [name for name, rate in result["per_goal"].items() if rate > 0] or list(result["per_goal"])
     count = min(FILMED, len(reached))
     return [reached[(2 * i + 1) * len(reached) // (2 * count)] for i in range(count)]

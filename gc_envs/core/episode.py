@@ -44,6 +44,7 @@ class Verdict(NamedTuple):
     reward: Array  # [...] float32
     terminated: Array  # [...] bool
     truncated: Array  # [...] bool
+    fault: Array = False  # [...] bool, the step could not be taken: the world stays as it was, and the episode ends
 
     @property
     def over(self) -> Array:

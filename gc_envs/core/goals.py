@@ -5,7 +5,9 @@ The code is array-API code (array-api-compat): the same lines judge NumPy arrays
 goal, `...` any batch axes.
 """
 
+import copy
 import difflib
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -160,7 +162,8 @@ class BoxGoals(GoalSpace):
 
     desired and achieved: float32 [..., d]. The reward is `rewards[1]` where the goal is reached and `rewards[0]`
     elsewhere, or minus the distance with `dense=True`. `sampler` turns `uniforms` uniform numbers into a goal; without
-    one, goals are uniform in the box.
+    one, goals are uniform in the box. The anchors are what it makes of `num_anchor_goals` evenly spread points; those
+    that coincide count once, so K may be smaller. Their names are their coordinates.
     """
 
     tries = 16  # candidates drawn when a goal that already holds must not be sampled; the first that does not hold wins
@@ -194,8 +197,9 @@ class BoxGoals(GoalSpace):
         self._set_anchors(np.asarray(self._sampler(low_discrepancy(num_anchor_goals, self._numbers)), np.float32))
 
     def _set_anchors(self, anchors: np.ndarray) -> None:
-        self.anchors = anchors  # [K, d]
-        self.names = tuple("(" + ", ".join(f"{x:.3g}" for x in anchor) + ")" for anchor in anchors)
+        first = np.unique(anchors, axis=0, return_index=True)[1]
+        self.anchors = anchors[np.sort(first)]  # [K, d]
+        self.names = _point_names(self.anchors)
 
     def _uniform_in_box(self, uniform: Array) -> Array:
         return _constant(self.low, uniform) + uniform * _constant(self.high - self.low, uniform)
@@ -243,20 +247,10 @@ class BoxGoals(GoalSpace):
         return xp.where(xp.any(same, axis=-1), position, xp.full_like(position, -1))
 
     def restrict(self, goals: Sequence[str | int | Array]) -> "BoxGoals":
-        anchors = np.stack([self.command(goal) for goal in goals])
-        count = len(anchors)
-
-        def pick(uniform: Array) -> Array:  # [..., 1] -> [..., d]
-            xp = array_namespace(uniform)
-            chosen = xp.floor(uniform * count) == _constant(np.arange(count), uniform)
-            return xp.sum(_float32(chosen)[..., None] * _constant(anchors, uniform), axis=-2)
-
-        space = BoxGoals(
-            self.low, self.high, threshold=self.threshold, distance=self.distance, sampler=pick, uniforms=1,
-            achieved_bounds=(self.achieved_space.low, self.achieved_space.high), rewards=self.rewards,
-            dense=self.dense, exclude_achieved=self.exclude_achieved,
-        )  # fmt: skip
-        space._set_anchors(anchors)
+        space = copy.copy(self)
+        space._set_anchors(np.stack([self.command(goal) for goal in goals]))
+        space._sampler, space._numbers = functools.partial(_pick, space.anchors), 1
+        space.uniforms = self.tries if self.exclude_achieved else 1
         return space
 
 
@@ -302,19 +296,27 @@ class PointSetGoals(GoalSpace):
         raise TypeError("point sets are drawn by their task (Task.sample_goal), not by their goal space")
 
     def command(self, goal: str | int | Array) -> np.ndarray:
-        """`goal` is an array of points [n, 2], or a desired goal [n_max * 3] as found in an observation."""
+        """`goal` is an array of points [n, 2], or a desired goal [n_max * 3] as found in an observation.
+
+        Coordinates are rounded, and every point is listed once, ordered by y and then by x.
+        """
         array = np.asarray(goal, np.float32) if not isinstance(goal, (str, int)) else np.zeros(())
-        if array.shape == self.desired_space.shape and self.desired_space.contains(array):
-            return array
-        if array.ndim != 2 or array.shape[1] != 2 or len(array) > self.n_max:
-            raise ValueError(f"a point-set goal is an array [n <= {self.n_max}, 2] of points, got {goal!r}")
-        rows = np.zeros((self.n_max, 3), np.float32)
-        rows[: len(array), 0], rows[: len(array), 1:] = 1, np.round(array)
-        if not self.desired_space.contains(rows.reshape(-1)):
+        if array.shape == self.desired_space.shape and np.isin(array[::3], (0, 1)).all():
+            array = array.reshape(-1, 3)[array[::3] > 0.5, 1:]
+        if array.ndim != 2 or array.shape[1] != 2:
             raise ValueError(
-                f"points lie outside {self.achieved_space.low[0]}..{self.achieved_space.high[0]}: {goal!r}"
+                f"a point-set goal is an array [n, 2] of points, or [{self.n_max * 3}] as observed, got {goal!r}"
             )
-        return rows.reshape(-1)
+        points = np.unique(np.round(array[:, ::-1]), axis=0)[:, ::-1]
+        if not 1 <= len(points) <= self.n_max:
+            raise ValueError(f"{len(points)} points given, a goal has 1..{self.n_max} of them")
+        low, high = self.achieved_space.low[0], self.achieved_space.high[0]
+        outside = points[~((points >= low) & (points <= high)).all(axis=1)]
+        if len(outside):
+            raise ValueError(f"point {outside[0].tolist()} lies outside {low:g}..{high:g}")
+        rows = np.zeros((self.n_max, 3), np.float32)
+        rows[: len(points), 0], rows[: len(points), 1:] = 1, points
+        return rows.reshape(-1) + np.float32(0)  # which turns -0.0 into 0.0
 
     def index(self, desired: Array) -> Array:
         xp = array_namespace(desired)
@@ -325,12 +327,32 @@ class PointSetGoals(GoalSpace):
 
 
 def low_discrepancy(count: int, dim: int) -> np.ndarray:
-    """`count` points spread evenly over [0, 1)^dim, float32 [count, dim]: Roberts' R_d sequence, no state, no seed."""
-    root = 2.0
-    for _ in range(64):  # the positive root of x^(dim + 1) = x + 1
-        root = (1 + root) ** (1 / (dim + 1))
-    steps = root ** -np.arange(1.0, dim + 1)
-    return ((0.5 + np.arange(1, count + 1)[:, None] * steps) % 1).astype(np.float32)
+    """`count` points spread evenly over (0, 1)^dim, float32 [count, dim]: part of Sobol's sequence, without a seed.
+
+    They start behind the first power of two that is at least `count`, because the sequence begins at a corner and at
+    the centre, where tasks tend to start; and each is the centre of its cell.
+    """
+    from scipy.stats import qmc  # here, not above: half a second to import, and only boxes need it
+
+    block = 1 << (count - 1).bit_length()
+    points = qmc.Sobol(dim, scramble=False).random(2 * block)[block : block + count]
+    return (points + 0.25 / block).astype(np.float32)
+
+
+def _pick(points: np.ndarray, uniform: Array) -> Array:
+    """One of `points` [K, d], for a uniform number [..., 1]: [..., d]."""
+    xp = array_namespace(uniform)
+    chosen = xp.floor(uniform * len(points)) == _constant(np.arange(len(points)), uniform)
+    return xp.sum(_float32(chosen)[..., None] * _constant(points, uniform), axis=-2)
+
+
+def _point_names(points: np.ndarray) -> tuple[str, ...]:
+    """Coordinates in as few digits as keep the names of distinct `points` [K, d] distinct."""
+    for digits in range(3, 10):  # 9 tell any two float32 numbers apart
+        names = tuple("(" + ", ".join(f"{x:.{digits}g}" for x in point) + ")" for point in points)
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def _float32(x: Array) -> Array:

@@ -98,7 +98,8 @@ def check_actions(space: gymnasium.Space, actions: Any, batch: tuple[int, ...] =
     """`actions` as an array of `batch` + the shape of `space`.
 
     Raises:
-        ValueError: for a wrong shape, a number that is not finite, or a discrete action out of range.
+        ValueError: for a wrong shape, a discrete action out of range, or, without a batch, a number that is not finite.
+            (In a batch such a number ends its lane: see `LaneProgram.advance`.)
     """
     array = np.asarray(actions)
     shape = batch + tuple(space.shape or ())
@@ -111,9 +112,10 @@ def check_actions(space: gymnasium.Space, actions: Any, batch: tuple[int, ...] =
             wrong = array[(array < 0) | (array >= space.n)].flat[0]
             raise ValueError(f"action {wrong} is outside 0..{space.n - 1}")
         return array.astype(np.int32)
-    if not np.isfinite(array).all():
+    array = array.astype(space.dtype)
+    if not batch and not np.isfinite(array).all():
         raise ValueError(f"action has a number that is not finite: {array.tolist()}")
-    return array.astype(space.dtype)
+    return array
 
 
 def draw_key(generator: np.random.Generator) -> np.ndarray:

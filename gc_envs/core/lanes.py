@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import gymnasium
 import jax
 import jax.numpy as jnp
 
@@ -49,18 +50,30 @@ class LaneProgram:
         return Lane(state, achieved, begin(desired), key)
 
     def advance(self, lane: Lane, action: Array, sampler: GoalSampler | None = None) -> tuple[Lane, Verdict]:
-        """One step of one lane; nothing is reset. `action` is one member of the task's action space."""
+        """One step of one lane; nothing is reset. `action` is one member of the task's action space.
+
+        An action that is not finite is a fault: the lane ends in the state it is in.
+        """
         key, step_key, goal_key = _split(lane.key, 3)
-        state = self.task.step(_typed(step_key), lane.state, action)
+        state, fault = self.task.step(_typed(step_key), lane.state, action), jnp.array(False)
+        if self.can_fault:
+            fault = ~jnp.isfinite(action).all()
+            state = jax.tree.map(lambda old, new: jnp.where(fault, old, new), lane.state, state)
         achieved = self.task.achieved(state)
         episode, verdict = judge(
-            self.task.goals, lane.episode, achieved, jnp.asarray(self.task.terminated(state)),
+            self.task.goals, lane.episode, achieved, fault | self.task.terminated(state),
             horizon=self.horizon, on_success=self.on_success,
         )  # fmt: skip
+        verdict = verdict._replace(fault=fault)
         if self.on_success is OnSuccess.RESAMPLE:
             candidate = (sampler or self.task.sample_goal)(_typed(goal_key), state, achieved)
             episode = resample(episode, verdict, candidate, self.on_success)
         return Lane(state, achieved, episode, key), verdict
+
+    @property
+    def can_fault(self) -> bool:
+        """Whether a step may be a fault; where not, `Verdict.fault` is a constant."""
+        return isinstance(self.task.action_space, gymnasium.spaces.Box)
 
     def observe(self, lane: Lane) -> dict[str, Any]:
         """Gymnasium's goal dictionary for one lane."""

@@ -21,6 +21,8 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
 
     Observations are Gymnasium's goal dictionary with a leading [N]. Infos are batched arrays with Gymnasium's `_key`
     masks: `all_goals` (`achieved` bool [N, G], `reward` float32 [N, G]), `is_success` bool [N] and `goal` int32 [N].
+    Where actions are continuous, a lane whose action is not finite stays where it is and ends (`terminated`), which
+    `fault` bool [N] tells on every step and `faults` counts.
     Every reset is a true one: each lane draws its own start state and goal from its own chain of keys. Lane i of
     `reset(seed=s)` runs the trajectory of a single environment seeded with s + i.
 
@@ -83,15 +85,24 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._lanes: Any = None
         self._over = np.zeros(num_envs, bool)  # [N], the lanes that ended on the last step
-        self._compile(pool, device)
+        self._faults = np.zeros(num_envs, np.int32)
+        self._pool, self._device = pool, device
+        self._compile()
 
-    def _compile(self, pool: int | None, device: Any) -> None:
+    def set_autoreset_mode(self, mode: AutoresetMode | str) -> None:
+        """Change the autoreset mode. Episodes in progress are dropped, so the next call must be `reset`."""
+        self.autoreset_mode = AutoresetMode(mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self._lanes, self._over = None, np.zeros(self.num_envs, bool)
+        self._compile()
+
+    def _compile(self) -> None:
         import jax
         import jax.numpy as jnp
 
         from gc_envs.core.lanes import LaneProgram, default_pool
 
-        program = LaneProgram(self.task, self.horizon, self.on_success, pool or default_pool(self.num_envs))
+        program = LaneProgram(self.task, self.horizon, self.on_success, self._pool or default_pool(self.num_envs))
         goals = self.task.goals
 
         def describe(lanes, success):
@@ -123,12 +134,14 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
                     reward=jnp.where(ended, 0.0, verdict.reward),
                     terminated=verdict.terminated & ~ended,
                     truncated=verdict.truncated & ~ended,
+                    fault=verdict.fault & ~ended,
                 )
             fresh = goals.success(lanes.achieved, lanes.episode.desired)
             info = describe(lanes, jnp.where(ended, fresh, verdict.success))
+            if program.can_fault:
+                info["fault"] = verdict.fault
             return lanes, observation, (verdict.reward, verdict.terminated, verdict.truncated), info, final
 
-        self._device = device
         self._empty = jax.jit(program.empty)
         self._begin = jax.jit(begin, donate_argnums=0)
         self._step = jax.jit(step, donate_argnums=0)
@@ -157,9 +170,16 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         else:
             self._over = outcome[1] | outcome[2]
         infos = self._infos(info, np.ones(self.num_envs, bool))
+        if "fault" in info:
+            self._faults = self._faults + (infos if self.array == "numpy" else info)["fault"]
         if final is not None:
             self._add_final(infos, final)
         return self._convert(observation), reward, terminated, truncated, infos
+
+    @property
+    def faults(self) -> np.ndarray:
+        """How many steps of each lane were faults since construction, int32 [N]."""
+        return np.asarray(self._faults)
 
     def _seed_lanes(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
         """Give every lane of `mask` that is seeded, and every lane if none ever was, a new chain of keys."""
@@ -232,14 +252,14 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
 
     def _infos(self, info: dict[str, Any], mask: Any) -> dict[str, Any]:
         """`info` with Gymnasium's `_key` masks [N], at every level."""
-        return _masked(self._convert(info), mask)
+        return masked(self._convert(info), mask)
 
     def _add_final(self, infos: dict[str, Any], final: tuple[Any, dict[str, Any]]) -> None:
         """Gymnasium's `final_obs` and `final_info` of the lanes that ended, if any did."""
         if self.array != "numpy":
             over = self._convert(self._over)
             infos.update(final_obs=self._convert(final[0]), _final_obs=over)
-            infos.update(final_info=_masked(self._convert(final[1]), over), _final_info=over)
+            infos.update(final_info=masked(self._convert(final[1]), over), _final_info=over)
             return
         if not self._over.any():
             return
@@ -289,10 +309,11 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         return self.call(name)
 
 
-def _masked(info: dict[str, Any], mask: Any) -> dict[str, Any]:
+def masked(info: dict[str, Any], mask: Any) -> dict[str, Any]:
+    """`info` with Gymnasium's `_key` masks [N], at every level."""
     result = {}
     for key, value in info.items():
-        result[key] = _masked(value, mask) if isinstance(value, dict) else value
+        result[key] = masked(value, mask) if isinstance(value, dict) else value
         result[f"_{key}"] = mask.copy() if isinstance(mask, np.ndarray) else mask
     return result
 

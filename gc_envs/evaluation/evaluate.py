@@ -96,9 +96,9 @@ class Evaluator:
         env_kwargs: dict[str, Any] | None = None,
     ) -> None:
         self.env_id, self.seed, self.env_kwargs = env_id, seed, dict(env_kwargs or {})
-        self.max_steps = get_row(env_id).eval_steps if max_steps is None else max_steps
         on_success = self.env_kwargs.get("on_success")
         task = make_task(env_id, **{name: value for name, value in self.env_kwargs.items() if name != "on_success"})
+        self.max_steps = (get_row(env_id).eval_steps or task.horizon) if max_steps is None else max_steps
         self.finite = isinstance(task.goals, FiniteGoals)
         self.commands: list[Any] = [None] * episodes
         if isinstance(task.goals, FiniteGoals):

@@ -11,6 +11,8 @@ from gymnasium.vector import AutoresetMode
 
 from gc_envs.evaluation.evaluate import Evaluation, as_policy
 
+TRAINED, SEEN, EVALUATED = "#2b6cc4", "#9aa3b2", "#e08a1e"  # colours of curves
+
 
 def format_table(result: Evaluation, limit: int = 30) -> str:
     """The result as text: one line of totals, then goals grouped by the part of their name before the "/"."""
@@ -18,7 +20,7 @@ def format_table(result: Evaluation, limit: int = 30) -> str:
     lines = [
         f"{result['env_id']}: success {result['success']:.3f} (95% CI {low:.3f} to {high:.3f}), "
         f"at the last step {result['success_last']:.3f}; {result['episodes']} episodes of at most "
-        f"{result['max_steps']} steps"
+        f"{result['max_steps']} steps; mean return {result['return']:.2f}"
     ]
     per_goal = result["per_goal"]
     if not per_goal:
@@ -52,19 +54,25 @@ def plot_learning_curve(folder: Path, title: str) -> Path | None:
         return None
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(metrics["step"], metrics["running_success"], color="#2b6cc4", label="running success (training)")
-    seen = np.array(metrics["goals_seen"]) / np.array(metrics["goals"])
-    axes.plot(metrics["step"], seen, color="#9aa3b2", linestyle="--", label="share of goals seen")
-    if evaluations:
-        axes.plot(
-            evaluations["step"], evaluations["success"], "o-", color="#e08a1e", label="success (greedy, evaluated)"
-        )
-    axes.set(xlabel="environment steps", ylabel="mean over goals", ylim=(-0.02, 1.02), title=title)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="best")
+    with_returns = "episode_return" in metrics  # where reaching a goal once is not all there is to it
+    figure = Figure(figsize=(7.2, 6.4 if with_returns else 4.0), layout="constrained")
+    success, *others = np.atleast_1d(figure.subplots(1 + with_returns, sharex=True)).tolist()
+    success.plot(metrics["step"], metrics["running_success"], color=TRAINED, label="running success (training)")
+    if "goals_seen" in metrics:
+        seen = np.array(metrics["goals_seen"]) / np.array(metrics["goals"])
+        success.plot(metrics["step"], seen, color=SEEN, linestyle="--", label="share of goals seen")
+    success.set(ylabel="success", ylim=(-0.02, 1.02), title=title)
+    for axes in others:
+        axes.plot(metrics["step"], metrics["episode_return"], color=TRAINED, label="return of an episode (training)")
+        axes.set(ylabel="return")
+    for axes, column in zip([success, *others], ("success", "return")):
+        if evaluations:
+            label = f"{column} (greedy, evaluated)"
+            axes.plot(evaluations["step"], evaluations[column], "o-", color=EVALUATED, label=label)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, loc="best")
+    axes.set(xlabel="environment steps")
     path = folder / "learning_curve.png"
     figure.savefig(path, dpi=130)
     return path
@@ -73,25 +81,30 @@ def plot_learning_curve(folder: Path, title: str) -> Path | None:
 def record_episodes(
     policy: Any,
     env_id: str,
-    goals: Sequence[Any],
+    goals: Sequence[Any] | int,
     *,
     seed: int = 0,
     max_steps: int = 200,
     env_kwargs: dict[str, Any] | None = None,
 ) -> list[list[np.ndarray]]:
-    """Frames of one episode per goal, each up to and with the step that ends it: uint8 [H, W, 3] each."""
+    """Frames of one episode per goal, each up to and with the step that ends it: uint8 [H, W, 3] each.
+
+    `goals` are names, indices or arrays; a number draws as many.
+    """
     from gc_envs.core.vector_env import GoalVectorEnv
     from gc_envs.registration import make_task
 
     task = make_task(env_id, **(env_kwargs or {}))
+    count = goals if isinstance(goals, int) else len(goals)
+    options = None if isinstance(goals, int) else {"goal": [task.goals.command(goal) for goal in goals]}
     envs = GoalVectorEnv(
-        task, len(goals), horizon=max_steps, autoreset_mode=AutoresetMode.NEXT_STEP, render_mode="rgb_array",
+        task, count, horizon=max_steps, autoreset_mode=AutoresetMode.NEXT_STEP, render_mode="rgb_array",
         all_goals_info=False,
     )  # fmt: skip
     act = as_policy(policy)
-    observation, _ = envs.reset(seed=seed, options={"goal": [task.goals.command(goal) for goal in goals]})
+    observation, _ = envs.reset(seed=seed, options=options)
     episodes: list[list[np.ndarray]] = [[frame] for frame in envs.render() or ()]
-    running = np.ones(len(goals), bool)
+    running = np.ones(count, bool)
     while running.any():
         observation, _, terminated, truncated, _ = envs.step(act(observation))
         envs.render_lanes = np.flatnonzero(running).tolist()

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from gc_envs.agents import load_agent
 from gc_envs.agents.checkpoint import RunError
 from gc_envs.agents.leo import LEO
-from gc_envs.agents.policy import Policy
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
 
@@ -45,12 +45,16 @@ def test_an_observation_of_another_kind_is_refused_naming_both(policy):
 
 
 def test_loads_what_was_trained_and_nothing_else(finished_run, tmp_path, policy):
-    assert Policy.load(str(finished_run)).run.env_kwargs == {"size": 5}
-    np.testing.assert_array_equal(Policy.load(finished_run).q_values(np.zeros(2)), policy.q_values(np.zeros(2)))
+    assert load_agent(str(finished_run)).run.env_kwargs == {"size": 5}
+    np.testing.assert_array_equal(LEO.load(finished_run).q_values(np.zeros(2)), policy.q_values(np.zeros(2)))
     with pytest.raises(RunError, match="not a run folder"):
         LEO.load(tmp_path)
+
+    class PQN(LEO):
+        name = "pqn"
+
     with pytest.raises(RunError, match="holds a leo agent, not pqn"):
-        Policy.load(finished_run, "pqn")
+        PQN.load(finished_run)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from tiny_run import command, contents, final_state, train
 
-from gc_envs.agents import training
+from gc_envs.agents import schedule, training
 from gc_envs.agents.checkpoint import list_checkpoints
-from gc_envs.agents.training import _truncate
+from gc_envs.agents.log import _truncate
 
 STEPS = 1280
 
@@ -79,7 +79,7 @@ def test_the_same_command_gives_the_same_run_and_twenty_checkpoints(tmp_path, fi
 
 
 def test_a_checkpoint_is_written_when_the_time_is_up(tmp_path, finished_run, saves, monkeypatch):
-    monkeypatch.setattr(training, "CHECKPOINTS", 1)
+    monkeypatch.setattr(schedule, "CHECKPOINTS", 1)
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(training, "CHUNK_SECONDS", 0.0)  # a look at the host after every update
     assert train(tmp_path / "run") == 0

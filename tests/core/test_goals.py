@@ -1,9 +1,13 @@
 """Goal spaces: rewards, sampling and commanding, in NumPy, JAX and torch."""
 
+import itertools
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import qmc
 
 from gc_envs.core.goals import BoxGoals, FiniteGoals, PointSetGoals, low_discrepancy
 
@@ -176,8 +180,14 @@ def test_finite_goals_are_commanded_by_name_index_or_array(goal):
         ("box", [0.0], "outside the box"),
         ("points", "a", "point-set goal"),
         ("points", 1, "point-set goal"),
-        ("points", [[9.0, 0.0]], "points lie outside"),
-        ("points", np.zeros((7, 2)), "point-set goal"),
+        ("points", [[0.0, 1.0], [9.0, 0.0]], r"point \[9.0, 0.0\] lies outside -3..3"),
+        ("points", [[np.nan, 0.0]], r"point \[nan, 0.0\] lies outside"),
+        ("points", [[i - 3, 0] for i in range(7)], r"7 points given, a goal has 1..6 of them"),
+        ("points", np.zeros((0, 2)), "0 points given"),
+        ("points", np.zeros(18), "0 points given"),
+        ("points", np.full(18, 0.5), "point-set goal"),
+        ("points", [1.0, 2.0], "point-set goal"),
+        ("points", np.zeros((2, 3)), "point-set goal"),
     ],
 )
 def test_what_is_no_goal_cannot_be_commanded(space, goal, message):
@@ -188,8 +198,10 @@ def test_what_is_no_goal_cannot_be_commanded(space, goal, message):
 def test_points_are_commanded_as_a_list_or_as_found_in_an_observation():
     space = PointSetGoals(3, -3.0, 3.0)
     desired = space.command([[1, 2], [-3.2, 0]])
-    np.testing.assert_array_equal(desired, [1, 1, 2, 1, -3, 0, 0, 0, 0])
+    np.testing.assert_array_equal(desired, [1, -3, 0, 1, 1, 2, 0, 0, 0])  # by y, then x, as a task lists them
     np.testing.assert_array_equal(space.command(desired), desired)
+    np.testing.assert_array_equal(space.command([[2, 1], [1, 2], [-3, 1], [1.1, 2]]), [1, -3, 1, 1, 2, 1, 1, 1, 2])
+    assert not np.signbit(space.command([[-0.2, -0.2]])).any()
 
 
 @pytest.mark.parametrize("name", ["finite", "box"])
@@ -214,8 +226,9 @@ def test_restricted_spaces_know_and_draw_only_their_goals(name):
     assert kept.names == (space.names[3], space.names[1])
     uniform = np.random.default_rng(0).random((600, kept.uniforms), np.float32)
     far = np.full((600, *kept.achieved_space.shape), 0.0 if name == "finite" else 9.0, np.float32)
-    counts = np.bincount(kept.index(kept.sample(uniform, far)), minlength=2)
-    np.testing.assert_allclose(counts, [300, 300], atol=60)
+    for same in (kept, pickle.loads(pickle.dumps(kept))):
+        counts = np.bincount(same.index(same.sample(uniform, far)), minlength=2)
+        np.testing.assert_allclose(counts, [300, 300], atol=60)
     with pytest.raises(ValueError, match="unknown goal"):
         space.restrict(["nothing like it"])
 
@@ -231,15 +244,40 @@ def test_finite_goals_need_distinct_names(names):
         FiniteGoals(names)
 
 
-@pytest.mark.parametrize("dim", [1, 2, 4])
-def test_anchor_goals_are_spread_evenly(dim):
-    points = low_discrepancy(256, dim)
+@pytest.mark.parametrize("dim", [3, 5, 7, 10, 15, 20])
+def test_anchor_goals_are_spread_evenly_over_every_pair_of_axes(dim):
+    """Centred discrepancy; 64 random points have .007, Roberts' R_d sequence .0005 to .003 with pairs up to .01."""
+    points = low_discrepancy(64, dim)
     assert points.dtype == np.float32
-    assert ((points >= 0) & (points < 1)).all()
+    pairs = [qmc.discrepancy(points[:, pair]) for pair in itertools.combinations(range(dim), 2)]
+    assert np.mean(pairs) < 0.0004
+    assert np.max(pairs) < 0.0025
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 64, 100])
+@pytest.mark.parametrize("dim", [1, 3, 20])
+def test_anchor_goals_are_even_along_each_axis_and_off_corners_and_centre(dim, count):
+    points = low_discrepancy(count, dim)
+    assert points.shape == (count, dim)
     for column in points.T:
-        assert np.histogram(column, 8, (0, 1))[0].min() >= 20  # 32 each if they were perfectly even
-    np.testing.assert_array_equal(points[:64], low_discrepancy(64, dim))
-    assert len(set(box(num_anchor_goals=64).names)) == 64
+        assert len(np.unique(column)) == count
+        assert np.abs(np.histogram(column, 2, (0, 1))[0] - count / 2).max() <= (0.5 if count in (1, 2, 64) else 2)
+    for special in (0.0, 0.5, 1.0):
+        assert np.abs(points - special).max(axis=1).min() > (0.05 if dim > 1 and count > 2 else 0.001)
+
+
+def test_anchor_goals_that_coincide_count_once_in_order():
+    uniform = low_discrepancy(64, 2)
+    space = box(sampler=lambda u: np.floor(u * 3) - 1, num_anchor_goals=64)
+    assert space.num_goals == len(space.names) == len(set(space.names)) == 9
+    np.testing.assert_array_equal(space.anchors, list(dict.fromkeys(map(tuple, np.floor(uniform * 3) - 1))))
+
+
+def test_anchor_goals_are_named_by_their_coordinates_in_as_many_digits_as_tell_them_apart():
+    assert box(num_anchor_goals=2).names[0] == "(0.75, -0.25)"
+    line = BoxGoals(np.full(1, -1.0), np.ones(1), threshold=0.1, distance=l1, num_anchor_goals=4000)
+    assert len(set(line.names)) == 4000
+    np.testing.assert_array_equal(line.command(line.names[1234]), line.anchors[1234])
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)

@@ -1,0 +1,174 @@
+"""The Stable-Baselines3 agents: which algorithm, which settings. A variant is a class of a few lines.
+
+`her-*` are Stable-Baselines3's own algorithms with hindsight relabelling, `reengage-*` the same with the gradient term.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from stable_baselines3 import DDPG, DQN, SAC, TD3
+from stable_baselines3.common.noise import NormalActionNoise
+
+from gc_envs.agents.sb3.learner import OffPolicyConfig, SB3Learner
+from gc_envs.agents.sb3.multi import MultiReenGAGEDDPG, PointSetPolicy
+from gc_envs.agents.sb3.reengage import ReenGAGEDDPG, ReenGAGEDQN, ReenGAGESAC, ReenGAGETD3, check_alpha
+from gc_envs.core.goals import BoxGoals, PointSetGoals
+from gc_envs.core.task import Task
+
+
+@dataclass(frozen=True)
+class DDPGConfig(OffPolicyConfig):
+    """DDPG and TD3."""
+
+    action_noise: float = 0.03  # standard deviation, where actions lie in [-1, 1]
+
+    def model_kwargs(self, task: Task) -> dict[str, Any]:
+        zero = np.zeros(task.action_space.shape or ())
+        return {**super().model_kwargs(task), "action_noise": NormalActionNoise(zero, zero + self.action_noise)}
+
+
+@dataclass(frozen=True)
+class DQNConfig(OffPolicyConfig):
+    """DQN."""
+
+    exploration_fraction: float = 0.5  # of training, over which the share of random actions falls ...
+    exploration_initial: float = 1.0  # ... from here ...
+    exploration_final: float = 0.05  # ... to here
+    target_update_every: int = 1  # steps between updates of the target network
+
+    def model_kwargs(self, task: Task) -> dict[str, Any]:
+        return {
+            **super().model_kwargs(task),
+            "exploration_fraction": self.exploration_fraction,
+            "exploration_initial_eps": self.exploration_initial,
+            "exploration_final_eps": self.exploration_final,
+            "target_update_interval": self.target_update_every,
+        }
+
+
+@dataclass(frozen=True)
+class GradientTerm:
+    """ReenGAGE's own settings, beside those of an algorithm."""
+
+    alpha: float = 0.1  # weight of the gradient term, per goal dimension; 0: without it
+
+    def check(self) -> None:
+        super().check()  # type: ignore[misc]
+        check_alpha(self.alpha)
+
+    def model_kwargs(self, task: Task) -> dict[str, Any]:
+        kwargs = super().model_kwargs(task)  # type: ignore[misc]
+        low = task.goals.rewards[0] if isinstance(task.goals, BoxGoals) else 0.0
+        dense = isinstance(task.goals, BoxGoals) and task.goals.dense
+        return {**kwargs, "alpha": self.alpha, "low_reward": low, "reward": task.goals.reward if dense else None}
+
+
+@dataclass(frozen=True)
+class ReenGAGEConfig(GradientTerm, OffPolicyConfig):
+    """SAC with the gradient term."""
+
+
+@dataclass(frozen=True)
+class ReenGAGEDDPGConfig(GradientTerm, DDPGConfig):
+    """DDPG and TD3 with the gradient term."""
+
+
+@dataclass(frozen=True)
+class ReenGAGEDQNConfig(GradientTerm, DQNConfig):
+    """DQN with the gradient term."""
+
+    temperature: float = 0.5  # of the softmax in the gradient's target
+
+    def model_kwargs(self, task: Task) -> dict[str, Any]:
+        return {**super().model_kwargs(task), "temperature": self.temperature}
+
+
+@dataclass(frozen=True)
+class MultiReenGAGEConfig(DDPGConfig):
+    """Multi-ReenGAGE; the defaults are the paper's (appendix, table 4). Depth and width are the heads'."""
+
+    alpha: float = 20.0  # weight of the gradient term, over the mean of the gates; 0: without it
+    action_noise: float = 0.05
+    her_goals: int = 0  # achieved positions are no goals here
+    width: int = 400
+    depth: int = 1
+    encoder_width: int = 400
+    encoder_depth: int = 2
+    embedding: int = 20
+
+    def check(self) -> None:
+        super().check()
+        check_alpha(self.alpha)
+
+    def model_kwargs(self, task: Task) -> dict[str, Any]:
+        kwargs = super().model_kwargs(task)
+        encoder = {"encoder_arch": (self.encoder_width,) * self.encoder_depth, "embedding": self.embedding}
+        policy = {**kwargs["policy_kwargs"], "features_extractor_kwargs": encoder}
+        return {**kwargs, "alpha": self.alpha, "policy": PointSetPolicy, "policy_kwargs": policy}
+
+
+class HerDDPG(SB3Learner):
+    """DDPG with hindsight."""
+
+    name, model_class, config_class = "her-ddpg", DDPG, DDPGConfig
+
+
+class HerTD3(SB3Learner):
+    """TD3 with hindsight."""
+
+    name, model_class, config_class = "her-td3", TD3, DDPGConfig
+
+
+class HerSAC(SB3Learner):
+    """SAC with hindsight."""
+
+    name, model_class, config_class = "her-sac", SAC, OffPolicyConfig
+
+
+class HerDQN(SB3Learner):
+    """DQN with hindsight."""
+
+    name, model_class, config_class = "her-dqn", DQN, DQNConfig
+    action_kind, others = gymnasium.spaces.Discrete, "her-ddpg, her-td3, her-sac or reengage-ddpg"
+
+
+class HerReenGAGEDDPG(SB3Learner):
+    """DDPG with hindsight and the gradient term."""
+
+    name, model_class, config_class = "reengage-ddpg", ReenGAGEDDPG, ReenGAGEDDPGConfig
+
+
+class HerReenGAGETD3(SB3Learner):
+    """TD3 with hindsight and the gradient term."""
+
+    name, model_class, config_class = "reengage-td3", ReenGAGETD3, ReenGAGEDDPGConfig
+
+
+class HerReenGAGESAC(SB3Learner):
+    """SAC with hindsight and the gradient term."""
+
+    name, model_class, config_class = "reengage-sac", ReenGAGESAC, ReenGAGEConfig
+
+
+class HerReenGAGEDQN(HerDQN):
+    """DQN with hindsight and the gradient term."""
+
+    name, model_class, config_class = "reengage-dqn", ReenGAGEDQN, ReenGAGEDQNConfig
+
+
+class MultiReenGAGE(SB3Learner):
+    """DDPG on sets of points, with the gradient term on their gates.
+
+    Raises:
+        ValueError: also where goals are no sets of points.
+    """
+
+    name, model_class, config_class = "multi-reengage", MultiReenGAGEDDPG, MultiReenGAGEConfig
+
+    def __init__(self, task: Task, config: MultiReenGAGEConfig) -> None:
+        if not isinstance(task.goals, PointSetGoals):
+            kind = type(task).__name__
+            raise ValueError(f"{self.name} needs goals that are sets of points, {kind} has others; use reengage-ddpg")
+        super().__init__(task, config)

@@ -1,0 +1,226 @@
+"""ReenGAGE for Stable-Baselines3: the critic also matches the gradient of its target with respect to the goal.
+
+"Goal-Conditioned Q-learning as Knowledge Distillation" (arXiv 2208.13298), equations 8 and 9; appendix equations 31 and
+32 for discrete actions. The classes are Stable-Baselines3's own with one loss term more: they are made, trained, saved
+and loaded like them, with any replay buffer. Letters: B batch, D numbers in a goal.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium
+import torch
+from stable_baselines3 import DDPG, DQN, SAC, TD3
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+
+Tensor = torch.Tensor
+Observation = dict[str, Tensor]
+Reward = Callable[[Tensor, Tensor], Tensor]  # (achieved [B, d], desired [B, D]) -> differentiable reward [B]
+
+
+class ReenGAGE(OffPolicyAlgorithm):
+    """What the four algorithms share.
+
+    The loss term is `alpha` times the squared difference of the two gradients, averaged over the batch and over the D
+    goal dimensions; the paper quotes alpha / D on the sum over dimensions, which is the same. It counts once for every
+    critic, under the same factor as that critic's own loss (0.5 in SAC).
+
+    Args:
+        alpha: weight of the term; 0 is the plain algorithm.
+        low_reward: the sparse form (equation 9, the default): transitions that paid exactly this, where the reward
+            does not depend on the goal, are the only ones that count.
+        reward: the dense form (equation 8): all transitions count, and this gives the reward's own gradient. Our
+            environments' `compute_reward` will do: it takes tensors.
+        args, kwargs: Stable-Baselines3's.
+
+    Raises:
+        ValueError: for a negative alpha, observations without a goal, actions that the algorithm cannot take, a
+            features extractor that actor and critic share (it would be trained without the goal's gradient), or
+            rewards that VecNormalize changes while the sparse form looks for one value of them.
+    """
+
+    action_kind: type[gymnasium.Space] = gymnasium.spaces.Box
+    other_kind = "ReenGAGEDQN or Stable-Baselines3's DQN"  # what to use instead
+    critic: Any
+    loss_scale = 1.0  # the factor of the algorithm's own loss per critic
+    reward: Reward | None = None
+
+    def __init__(
+        self, *args: Any, alpha: float = 0.1, low_reward: float = -1.0, reward: Reward | None = None, **kwargs: Any
+    ) -> None:
+        check_alpha(alpha)
+        environment = kwargs["env"] if "env" in kwargs else args[1]
+        space = getattr(environment, "action_space", None)
+        if space is not None and not isinstance(space, self.action_kind):
+            wanted = self.action_kind.__name__
+            raise ValueError(f"{type(self).__name__} needs {wanted} actions, not {space}; use {self.other_kind}")
+        self.alpha, self.low_reward = alpha, low_reward
+        if reward is not None:
+            self.reward = reward
+        super().__init__(*args, **kwargs)
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        if "desired_goal" not in getattr(self.observation_space, "spaces", {}):
+            raise ValueError(
+                f"{type(self).__name__} needs observations with a desired_goal, not {self.observation_space}"
+            )
+        if getattr(self.policy, "share_features_extractor", False):
+            raise ValueError(f"{type(self).__name__} needs policy_kwargs with share_features_extractor=False")
+        normalizer = self._vec_normalize_env
+        if self.alpha and self.reward is None and normalizer is not None and normalizer.norm_reward:
+            raise ValueError("the sparse form compares rewards with low_reward: use VecNormalize(norm_reward=False)")
+
+    def train(self, gradient_steps: int, batch_size: int = 100) -> None:
+        """Stable-Baselines3's own updates, with the gradient term added to each of them."""
+        if not self.alpha:
+            super().train(gradient_steps, batch_size)
+            return
+        waiting: list[Any] = []  # the batch that was drawn, until the critic has seen it
+        losses: list[Tensor] = []
+
+        def require_gradient(batch: Any) -> None:
+            batch.observations["desired_goal"].requires_grad_()
+            waiting[:] = [batch]
+
+        def add_term(module: torch.nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+            if not waiting or inputs[0] is not waiting[0].observations:
+                return output
+            loss = self.loss_scale * self.alpha * self.gradient_loss(waiting[0], output)
+            losses.append(loss.detach())
+            waiting.pop().observations["desired_goal"].requires_grad_(False)  # the actor's update has no use for it
+            first, *others = output if isinstance(output, tuple) else (output,)
+            attached = _AttachLoss.apply(first, loss)
+            return (attached, *others) if isinstance(output, tuple) else attached
+
+        # The term rides on the critic's output, so that the algorithm's one backward pass serves both.
+        hook = self._critic().register_forward_hook(add_term)
+        with hook, _after(self.replay_buffer, "sample", require_gradient):
+            super().train(gradient_steps, batch_size)
+        self.logger.record("train/gradient_loss", torch.stack(losses).mean().item())
+
+    def gradient_loss(self, batch: Any, output: Any) -> Tensor:
+        """The mean squared difference between the goal gradients of Q and of its target over a replay batch: [].
+
+        The target is a constant in it; its own gradient flows through the action that the target policy chooses.
+        `output` is what the critic made of `batch.observations`, whose desired goal requires a gradient.
+        """
+        goal = batch.observations["desired_goal"]
+        next_goal = batch.next_observations["desired_goal"].detach().requires_grad_()
+        discount = self.gamma if batch.discounts is None else batch.discounts
+        next_value = self._next_value({**batch.next_observations, "desired_goal": next_goal})
+        target = (1 - batch.dones) * discount * next_value  # [B, 1]
+        if self.reward is not None:
+            target = target + self.reward(batch.next_observations["achieved_goal"], next_goal).reshape(-1, 1)
+            counts = torch.ones_like(batch.rewards)
+        else:
+            counts = (batch.rewards == self.low_reward).float()  # [B, 1]
+        wanted = self._goal_gradient(target, next_goal)  # [B, D]
+        loss = torch.zeros((), device=goal.device)
+        for value in self._values(output, batch.actions):
+            found = self._goal_gradient(value, goal, create_graph=True)
+            loss = loss + (counts * (found - wanted).square()).mean()
+        return loss
+
+    def _goal_gradient(self, value: Tensor, goal: Tensor, **kwargs: Any) -> Tensor:
+        """The gradient [B, D] of `value` [B, 1], each with respect to its own `goal` [B, D]."""
+        return torch.autograd.grad(value.sum(), goal, **kwargs)[0]
+
+    def _critic(self) -> torch.nn.Module:
+        return self.critic
+
+    def _values(self, output: Any, action: Tensor) -> tuple[Tensor, ...]:
+        """Q [B, 1] of the actions taken, one per critic, from the output of `_critic`."""
+        return output
+
+    def _next_value(self, observation: Observation) -> Tensor:
+        """The value of the next state that the target bootstraps from, differentiable in the goal: [B, 1]."""
+        raise NotImplementedError
+
+
+class ReenGAGETD3(ReenGAGE, TD3):
+    """TD3 with the gradient term. The smoothing noise of the target action is drawn anew for it."""
+
+    def _next_value(self, observation: Observation) -> Tensor:
+        action = self.actor_target(observation)
+        if self.target_policy_noise > 0:
+            noise = torch.randn_like(action) * self.target_policy_noise
+            action = (action + noise.clamp(-self.target_noise_clip, self.target_noise_clip)).clamp(-1, 1)
+        return torch.cat(self.critic_target(observation, action), dim=1).min(dim=1, keepdim=True).values
+
+
+class ReenGAGEDDPG(ReenGAGETD3, DDPG):
+    """DDPG with the gradient term: the paper's algorithm."""
+
+
+class ReenGAGESAC(ReenGAGE, SAC):
+    """SAC with the gradient term, through the reparametrised action and its entropy."""
+
+    loss_scale = 0.5
+
+    def _next_value(self, observation: Observation) -> Tensor:
+        action, log_probability = self.actor.action_log_prob(observation)
+        value = torch.cat(self.critic_target(observation, action), dim=1).min(dim=1, keepdim=True).values
+        weight = self.ent_coef_tensor if self.log_ent_coef is None else self.log_ent_coef.detach().exp()
+        return value - weight * log_probability.reshape(-1, 1)
+
+
+class ReenGAGEDQN(ReenGAGE, DQN):
+    """DQN with the gradient term. The gradient's target weighs actions by softmax(Q / temperature); the value's target
+    keeps the maximum (appendix, equation 32).
+    """
+
+    action_kind = gymnasium.spaces.Discrete
+    other_kind = "ReenGAGEDDPG, ReenGAGETD3 or ReenGAGESAC"
+
+    def __init__(self, *args: Any, temperature: float = 0.5, **kwargs: Any) -> None:
+        if temperature <= 0:
+            raise ValueError(f"temperature must be above 0, got {temperature}")
+        self.temperature = temperature
+        super().__init__(*args, **kwargs)
+
+    def _critic(self) -> torch.nn.Module:
+        return self.q_net
+
+    def _values(self, output: Any, action: Tensor) -> tuple[Tensor, ...]:
+        return (output.gather(1, action.long()),)
+
+    def _next_value(self, observation: Observation) -> Tensor:
+        values = self.q_net_target(observation)  # [B, A]
+        return ((values / self.temperature).softmax(dim=1) * values).sum(dim=1, keepdim=True)
+
+
+class _AttachLoss(torch.autograd.Function):
+    """`value` as it is; any backward pass that goes through it also goes through `loss`, with weight 1."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, loss: Tensor) -> Tensor:
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return gradient, gradient.new_ones(())
+
+
+def check_alpha(alpha: float) -> None:
+    """ValueError for a negative weight of the gradient term."""
+    if not alpha >= 0:
+        raise ValueError(f"alpha must be at least 0, got {alpha}")
+
+
+@contextmanager
+def _after(owner: Any, method: str, then: Callable[[Any], Any]) -> Iterator[None]:
+    """Within, every call of `owner.method` is followed by `then(its result)`."""
+    call = getattr(owner, method)
+
+    def call_then(*args: Any, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        then(result)
+        return result
+
+    setattr(owner, method, call_then)  # on the object, in front of its class's
+    try:
+        yield
+    finally:
+        delattr(owner, method)

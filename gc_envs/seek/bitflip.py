@@ -1,0 +1,84 @@
+"""BitFlip: turn one string of bits into another, one bit at a time.
+
+Source: "Hindsight Experience Replay" (arXiv 1707.01495), section "A motivating example", which draws start and goal
+anew in every episode. (Stable-Baselines3's `BitFlippingEnv` always asks for all ones.)
+"""
+
+from typing import Any, NamedTuple
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+from array_api_compat import array_namespace
+
+from gc_envs.core.goals import BoxGoals
+from gc_envs.core.task import Task
+
+
+class BitState(NamedTuple):
+    """A string of bits."""
+
+    bits: jax.Array  # [d] bool
+
+
+class BitFlipTask(Task[BitState]):
+    """`bits` bits; action i flips bit i.
+
+    Observation and achieved goal: the bits as 0 and 1, float32 [bits]. Goal: a string of bits, reached when all are
+    equal. The reward is 0 where it is reached and -1 elsewhere; reaching it ends the episode. Start and goal are
+    uniformly random, and a goal that equals the start is drawn again. The horizon is `bits` steps.
+
+    Raises:
+        ValueError: for bits or num_anchor_goals below 1.
+    """
+
+    def __init__(self, bits: int = 20, num_anchor_goals: int = 64) -> None:
+        if bits < 1:
+            raise ValueError(f"bits must be at least 1, got {bits}")
+        self.bits = self.horizon = bits
+        self.action_space = gymnasium.spaces.Discrete(bits)
+        self.observation_space = gymnasium.spaces.Box(0.0, 1.0, (bits,), np.float32)
+        self.goals = BitGoals(
+            np.zeros(bits), np.ones(bits), threshold=0.0, distance=hamming, sampler=to_bits,
+            num_anchor_goals=num_anchor_goals,
+        )  # fmt: skip
+
+    def reset(self, key: jax.Array) -> BitState:
+        return BitState(jax.random.bernoulli(key, shape=(self.bits,)))
+
+    def step(self, key: jax.Array, state: BitState, action: jax.Array) -> BitState:
+        return BitState(state.bits ^ (jnp.arange(self.bits) == action))
+
+    def observe(self, state: BitState) -> jax.Array:
+        return state.bits.astype(jnp.float32)
+
+    def achieved(self, state: BitState) -> jax.Array:
+        return state.bits.astype(jnp.float32)
+
+    def render(self, state: BitState, desired_goal: np.ndarray | None = None) -> np.ndarray:
+        from gc_envs.seek.render import draw_bits
+
+        return draw_bits(np.asarray(state.bits), None if desired_goal is None else np.asarray(desired_goal) > 0.5)
+
+
+class BitGoals(BoxGoals):
+    """Corners of the unit box."""
+
+    def command(self, goal: str | int | Any) -> np.ndarray:
+        bits = super().command(goal)
+        if not np.isin(bits, (0, 1)).all():
+            raise ValueError(f"a goal is {len(bits)} bits, 0 or 1 each, got {bits.tolist()}")
+        return bits
+
+
+def hamming(achieved: Any, desired: Any) -> Any:
+    """The number of bits [...] that differ between [..., d] and [..., d], of any array library."""
+    xp = array_namespace(achieved, desired)
+    return xp.sum(xp.abs(achieved - desired), axis=-1)
+
+
+def to_bits(uniform: Any) -> Any:
+    """Fair bits from uniform numbers in [0, 1), any shape and array library."""
+    xp = array_namespace(uniform)
+    return xp.astype(uniform >= 0.5, uniform.dtype)

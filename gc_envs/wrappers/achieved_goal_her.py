@@ -1,0 +1,147 @@
+"""Hindsight relabelling for goal spaces in which a state can achieve many goals, or none."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3 import HerReplayBuffer
+from stable_baselines3.common.type_aliases import DictReplayBufferSamples
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from stable_baselines3.her import GoalSelectionStrategy
+
+from gc_envs.core.goals import FiniteGoals, GoalSpace
+
+NO_HINDSIGHT = (
+    "hindsight relabelling commands what a state achieved, but an achieved position is no set of points: "
+    "use SB3's default replay buffer, DictReplayBuffer"
+)
+
+
+class AchievedGoalHerReplayBuffer(HerReplayBuffer):
+    """SB3's `HerReplayBuffer` with goals that can be commanded and ends that fit them; same arguments.
+
+    In a finite goal set, what a state achieves is multi-hot. SB3's own buffer commands that vector as it is: all those
+    goals at once, reached by any of them, or no goal at all where the state achieves none. No policy is ever asked for
+    either. Here a relabelled transition is given *one of* the goals that a state of its episode achieved, uniformly
+    and one-hot. The state is chosen as `goal_selection_strategy` says; where it achieves none, a later one of the
+    episode that achieves some takes its place, and where none does the transition keeps its goal. In a box, goals are
+    chosen as SB3 chooses them.
+
+    SB3 keeps the stored `done`, although reaching the goal may be what ends an episode. Here a relabelled transition is
+    done where its new goal is reached and that ends the episode (`compute_terminated`), or where the world ended: a
+    stored end that reaching the old goal explains is dropped. Where the world ended on the very step that reached the
+    old goal, the stored transition cannot tell, and the end is dropped too. Time-outs are not ends, as in SB3.
+
+    Environments that are not from this package are relabelled as SB3 does it.
+
+    Raises:
+        ValueError: for goals that cannot be relabelled (sets of points).
+    """
+
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Dict,
+        action_space: spaces.Space,
+        env: VecEnv,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        goals = env.get_attr("goals", [0])[0] if env.has_attr("goals") else None
+        self._relabels_ends = isinstance(goals, GoalSpace)
+        self._is_finite = isinstance(goals, FiniteGoals)
+        if isinstance(goals, GoalSpace) and not goals.relabels:
+            raise ValueError(NO_HINDSIGHT)
+        super().__init__(buffer_size, observation_space, action_space, env, *args, **kwargs)
+        # How many transitions of an episode, up to and with this one, led to a state that achieves some goal.
+        self._num_achieving = np.zeros((self.buffer_size, self.n_envs), np.int64)
+
+    def add(  # type: ignore[override]
+        self,
+        obs: dict[str, np.ndarray],
+        next_obs: dict[str, np.ndarray],
+        action: np.ndarray,
+        reward: np.ndarray,
+        done: np.ndarray,
+        infos: list[dict[str, Any]],
+    ) -> None:
+        starts = self._current_ep_start == self.pos
+        before = np.where(starts, 0, self._num_achieving[self.pos - 1])
+        self._num_achieving[self.pos] = before + (next_obs["achieved_goal"] > 0.5).any(axis=-1)
+        super().add(obs, next_obs, action, reward, done, infos)
+
+    def _get_virtual_samples(
+        self, batch_indices: np.ndarray, env_indices: np.ndarray, env: VecNormalize | None = None
+    ) -> DictReplayBufferSamples:
+        at = batch_indices, env_indices
+        goals = self._sample_goals(*at)
+
+        def relabelled(stored: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+            rows = self._normalize_obs(
+                {key: values[at] for key, values in stored.items()} | {"desired_goal": goals}, env
+            )
+            assert isinstance(rows, dict)
+            return {key: self.to_torch(values) for key, values in rows.items()}
+
+        reward = self._judge("compute_reward", at, goals).astype(np.float32)
+        done = self.dones[at] * (1 - self.timeouts[at])
+        if self._relabels_ends:
+            explained = self._judge("compute_terminated", at, self.observations["desired_goal"][at])
+            done = (done.astype(bool) & ~explained) | self._judge("compute_terminated", at, goals)
+        return DictReplayBufferSamples(
+            observations=relabelled(self.observations),
+            actions=self.to_torch(self.actions[at]),
+            next_observations=relabelled(self.next_observations),
+            dones=self.to_torch(done.astype(np.float32).reshape(-1, 1)),
+            rewards=self.to_torch(self._normalize_reward(reward.reshape(-1, 1), env)),
+        )
+
+    def _judge(self, method: str, at: tuple[np.ndarray, np.ndarray], goals: np.ndarray) -> np.ndarray:
+        """What the environment's `method` says about the states that transitions `at` led to, under `goals` [B, D]."""
+        assert self.env is not None, "call set_env() after loading"
+        infos = self.infos[at] if self.copy_info_dict else [{} for _ in goals]
+        return self.env.env_method(method, self.next_observations["achieved_goal"][at], goals, infos, indices=[0])[0]
+
+    def _sample_goals(self, batch_indices: np.ndarray, env_indices: np.ndarray) -> np.ndarray:
+        """Goals [B, D] for the transitions (`batch_indices`, `env_indices`), [B] each."""
+        if not self._is_finite:
+            return super()._sample_goals(batch_indices, env_indices)
+        start = self.ep_start[batch_indices, env_indices]
+        last = self.ep_length[batch_indices, env_indices] - 1
+        earliest = {
+            GoalSelectionStrategy.FINAL: last,
+            GoalSelectionStrategy.FUTURE: (batch_indices - start) % self.buffer_size,
+            GoalSelectionStrategy.EPISODE: np.zeros_like(last),
+        }[self.goal_selection_strategy]
+        step = np.random.randint(earliest, last + 1)  # noqa: NPY002 - the generator that SB3 seeds
+        step = self._achieving_step(step, start, last, env_indices)
+        achieved = self.next_observations["achieved_goal"][(start + step) % self.buffer_size, env_indices]
+        return one_of(achieved > 0.5, otherwise=self.observations["desired_goal"][batch_indices, env_indices])
+
+    def _achieving_step(self, step: np.ndarray, start: np.ndarray, last: np.ndarray, lane: np.ndarray) -> np.ndarray:
+        """`step` [B] where it led to a state that achieves some goal, elsewhere a random later one that did, or `last`.
+
+        Steps count from 0 in episodes that are stored from row `start` on and end at step `last`.
+        """
+
+        def count(step: np.ndarray) -> np.ndarray:
+            return self._num_achieving[(start + step) % self.buffer_size, lane]
+
+        achieves = count(step) > np.where(step > 0, count(step - 1), 0)
+        later = np.maximum(count(last) - count(step), 1)
+        wanted = count(step) + np.where(achieves, 0, 1 + np.random.randint(later))  # noqa: NPY002
+        # Bisection: the first step from there on with that count, and `last` where no step has it.
+        while (step < last).any():
+            middle = (step + last) // 2
+            enough = count(middle) >= wanted
+            step, last = np.where(enough, step, np.minimum(middle + 1, last)), np.where(enough, middle, last)
+        return step
+
+
+def one_of(held: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """One of the goals of `held` [B, G] bool, uniformly, as one-hot float32 [B, G]; `otherwise` [B, G] where none."""
+    rank = held.cumsum(axis=-1)
+    pick = np.random.randint(np.maximum(rank[:, -1:], 1))  # noqa: NPY002
+    one_hot = np.arange(held.shape[1]) == (rank > pick).argmax(axis=-1)[:, None]
+    return np.where(rank[:, -1:] > 0, one_hot, otherwise).astype(np.float32)

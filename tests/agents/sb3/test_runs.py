@@ -1,0 +1,190 @@
+"""Stable-Baselines3 agents through the command line: trained, killed, resumed, evaluated, refused."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from tiny_run import contents, final_state
+
+from gc_envs.agents import load_agent
+from gc_envs.agents.checkpoint import RunError, list_checkpoints
+from gc_envs.agents.sb3 import learner as sb3_learner
+from gc_envs.cli import main
+
+SMALL = ["--learning-starts", "40", "--batch-size", "16", "--width", "16", "--depth", "1", "--evaluations", "2"]
+IDS = {
+    "ddpg": ["GC-ContinuousSeek-v0", "--env-kwargs", "dim=2"],
+    "td3": ["GC-ContinuousSeek-v0", "--env-kwargs", "dim=2"],
+    "sac": ["GC-ContinuousSeek-v0", "--env-kwargs", "dim=2"],
+    "dqn": ["GC-BitFlip-v0", "--env-kwargs", "bits=4"],
+    "multi": ["GC-DriveSeek-v0", "--env-kwargs", "max_goals=5"],
+}
+AGENTS = ["her-ddpg", "reengage-ddpg", "her-td3", "reengage-sac", "reengage-dqn", "multi-reengage"]
+OTHERS = ["reengage-td3", "her-sac", "her-dqn"]  # the same classes in other combinations
+
+
+def command(folder, agent, *flags, steps=120):
+    base = "multi" if agent.startswith("multi") else agent.split("-")[1]
+    sizes = ["--encoder-width", "8", "--embedding", "4"] if base == "multi" else []
+    return ["train", agent, *IDS[base], "--total-steps", str(steps), *SMALL, *sizes, "--run-dir", str(folder), *flags]
+
+
+def rows(folder, name):
+    with (folder / name).open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run per agent, made when first asked for."""
+    made = {}
+
+    def run(agent):
+        if agent not in made:
+            made[agent] = tmp_path_factory.mktemp("runs") / agent
+            assert main(command(made[agent], agent)) == 0
+        return made[agent]
+
+    return run
+
+
+@pytest.mark.parametrize("agent", [*AGENTS, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
+def test_every_agent_trains_and_leaves_what_a_run_promises(finished, agent, capsys):
+    folder = finished(agent)
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json", "metrics.csv", "evaluations.csv", "evaluation.json", "learning_curve.png", "agent.gif",
+        "checkpoints", "monitor",
+    }  # fmt: skip
+    assert [row["step"] for row in rows(folder, "evaluations.csv")] == ["60", "120"]
+    assert rows(folder, "metrics.csv")[-1]["step"] == "120"
+    gradient = float(rows(folder, "metrics.csv")[-1]["gradient_loss"])
+    assert np.isnan(gradient) == agent.startswith("her")
+    assert (folder / "monitor" / "000000000.monitor.csv").read_text().count("\n") >= 5
+    policy = load_agent(folder)
+    space = policy.task.observation_space
+    observation = {
+        "observation": np.zeros((3, *space.shape), np.float32),
+        "achieved_goal": np.zeros((3, *policy.task.goals.achieved_space.shape), np.float32),
+        "desired_goal": np.zeros((3, *policy.task.goals.desired_space.shape), np.float32),
+    }
+    actions = policy.act(observation)
+    assert actions.shape == (3, *policy.task.action_space.shape)
+    assert policy.act({name: value[0] for name, value in observation.items()}) in policy.task.action_space
+    assert main(["evaluate", str(folder), "--episodes", "4"]) == 0
+    assert "success" in capsys.readouterr().out
+
+
+KILLED = """
+import os, signal, sys
+from gc_envs.cli import main
+
+rename, calls = os.rename, []
+
+def die(*args):  # in the middle of writing the 7th checkpoint
+    calls.extend(name for name in args if "step_" in str(name))
+    if len(calls) == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(*args)
+
+os.rename = die
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_killed_in_mid_write_and_resumed_equals_an_uninterrupted_run_bitwise(tmp_path, finished):
+    folder = tmp_path / "run"
+    arguments = command(folder, "reengage-ddpg")
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert list_checkpoints(folder / "checkpoints")[-1].name == "step_000000036"
+    assert main([*arguments, "--resume"]) == 0
+    assert final_state(folder) == final_state(finished("reengage-ddpg"))
+    assert rows(folder, "evaluations.csv") == rows(finished("reengage-ddpg"), "evaluations.csv")
+    steps = [int(row["step"]) for row in rows(folder, "metrics.csv")]
+    assert steps == sorted(set(steps))
+
+
+@pytest.mark.parametrize("agent", ["her-td3", "reengage-sac", "reengage-dqn", "multi-reengage"])
+def test_a_signal_saves_and_resuming_goes_on_bitwise(tmp_path, finished, monkeypatch, agent):
+    folder, write = tmp_path / "run", sb3_learner._Host._write_row
+
+    def interrupt(self, step, speed):
+        write(self, step, speed)
+        if step >= 70:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sb3_learner._Host, "_write_row", interrupt)
+        assert main(command(folder, agent)) == 143
+    assert 70 <= int(list_checkpoints(folder / "checkpoints")[-1].name.removeprefix("step_")) < 120
+    assert main(command(folder, agent, "--resume")) == 0
+    assert final_state(folder) == final_state(finished(agent))
+    assert main(command(folder, agent, "--resume")) == 0  # finished: nothing to do
+
+
+def test_a_run_of_several_lanes_resumes_bitwise(tmp_path, monkeypatch):
+    flags = ("--num-envs", "3", "--train-every", "2", "--gradient-steps", "2")
+    assert main(command(tmp_path / "whole", "her-ddpg", *flags)) == 0
+    write = sb3_learner._Host._write_row
+
+    def interrupt(self, step, speed):
+        write(self, step, speed)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sb3_learner._Host, "_write_row", interrupt)
+        assert main(command(tmp_path / "run", "her-ddpg", *flags)) == 143
+    assert main(command(tmp_path / "run", "her-ddpg", *flags, "--resume")) == 0
+    assert final_state(tmp_path / "run") == final_state(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["her-sac", "GC-Gridworld-v0"], "needs Box actions, GridworldTask has Discrete(4); use her-dqn"),
+        (["her-dqn", "GC-ContinuousSeek-v0"], "use her-ddpg, her-td3, her-sac or reengage-ddpg"),
+        (["her-ddpg", "GC-DriveSeek-v0"], "use multi-reengage, or her_goals=0"),
+        (["multi-reengage", "GC-ContinuousSeek-v0"], "needs goals that are sets of points"),
+        (["reengage-ddpg", "GC-ContinuousSeek-v0", "--alpha", "-1"], "alpha must be at least 0, got -1.0"),
+        (["her-ddpg", "GC-ContinuousSeek-v0", "--learning-starts", "5"], "at least 10 (horizon x num_envs)"),
+        (["her-ddpg", "GC-ContinuousSeek-v0", "--batch-size", "0"], "batch_size must be at least 1, got 0"),
+        (["leo", "GC-ContinuousSeek-v0"], "needs a finite goal set"),
+        (["reengage-ddpg", "GC-ContinuousSeek-v0", "--preset", "paper", "--env-kwargs", "dim=7"],
+         "it has one for GC-ContinuousSeek-v0 dim=5, GC-ContinuousSeek-v0 dim=10, GC-ContinuousSeek-v0 dim=20"),
+        (["her-td3", "GC-ContinuousSeek-v0", "--preset", "paper"], "presets of her-td3: default"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_is_refused_in_one_line_that_says_what_can(tmp_path, capsys, arguments, message):
+    assert main(["train", *arguments, "--run-dir", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_agents_run_and_a_damaged_one_are_refused(tmp_path, finished):
+    from gc_envs.agents.sb3.algorithms import HerTD3
+
+    with pytest.raises(RunError, match="holds a her-ddpg agent, not her-td3"):
+        HerTD3.load(finished("her-ddpg"))
+    copy = tmp_path / "copy"
+    for name, data in contents(finished("her-ddpg")).items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_bytes(data)
+    path = list_checkpoints(copy / "checkpoints")[-1] / "state.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(RunError, match="is damaged"):
+        load_agent(copy)
+
+
+def test_the_paper_preset_depends_on_the_environments_arguments():
+    from gc_envs.agents.presets import preset
+
+    five = preset("reengage-ddpg", "paper", "GC-ContinuousSeek-v0")  # dim=5 is the default
+    assert five == {"total_steps": 12_000, "batch_size": 512, "learning_rate": 0.0015, "alpha": 0.1}
+    assert preset("reengage-ddpg", "paper", "GC-ContinuousSeek-v0", {"dim": 20})["batch_size"] == 128
+    assert preset("her-ddpg", "paper", "GC-ContinuousSeek-v0", {"dim": 10})["learning_rate"] == 0.0005

@@ -1,0 +1,95 @@
+"""Faults: a lane whose action is not finite stays where it is and ends; the others never notice."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode
+
+from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.registration import make_task
+
+LANES = 4
+MOVE = np.full((LANES, 2), [0.5, -0.25], np.float32)
+BROKEN = MOVE.copy()
+BROKEN[1, 0], BROKEN[2] = np.nan, [np.inf, 0]
+FAULTY = [False, True, True, False]
+
+
+@pytest.fixture(scope="module")
+def task():
+    return make_task("GC-ContinuousSeek-v0", dim=2)
+
+
+def libraries(array):
+    if array == "torch":
+        return pytest.importorskip("torch").from_numpy
+    return {"numpy": np.asarray, "jax": jnp.asarray}[array]
+
+
+def observed(result):
+    return np.asarray(result[0]["observation"])
+
+
+@pytest.mark.parametrize("array", ["numpy", "jax", "torch"])
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_a_lane_without_a_finite_action_ends_where_it_is(task, array, mode):
+    convert = libraries(array)
+    envs, twin = (GoalVectorEnv(task, LANES, array=array, autoreset_mode=mode) for _ in range(2))
+    goals = np.float32([[1, 1], [0.5, -0.25], [4, 4], [1, -0.5]])  # lane 1 is at its goal when its action breaks
+    for env in (envs, twin):
+        env.reset(seed=0, options={"goal": goals})
+        first = env.step(convert(MOVE))
+        assert np.asarray(first[4]["fault"]).tolist() == [False] * LANES
+    step, good = envs.step(convert(BROKEN)), twin.step(convert(MOVE))
+
+    assert np.asarray(step[4]["fault"]).tolist() == np.asarray(step[2]).tolist() == FAULTY
+    assert np.asarray(step[4]["_fault"]).tolist() == [True] * LANES
+    assert not np.asarray(step[3]).any()
+    assert np.asarray(step[1]).tolist() == [-1, 0, -1, 0]  # what the place where the lane stays is worth
+    assert envs.faults.tolist() == [0, 1, 1, 0]
+    assert twin.faults.tolist() == [0] * LANES
+    np.testing.assert_array_equal(observed(step)[[0, 3]], observed(good)[[0, 3]])
+    last = observed(step)
+    if mode is AutoresetMode.SAME_STEP:
+        np.testing.assert_array_equal(last[1:3], 0)
+        final = step[4]["final_obs"]
+        last = np.stack([final[i]["observation"] for i in (1, 2)]) if array == "numpy" else final["observation"][1:3]
+        np.testing.assert_array_equal(np.asarray(last), MOVE[1:3])
+    else:
+        np.testing.assert_array_equal(last[1:3], MOVE[1:3])
+    if mode is AutoresetMode.DISABLED:
+        envs.reset(options={"reset_mask": np.array(FAULTY)})
+
+    after = envs.step(convert(BROKEN if mode is AutoresetMode.NEXT_STEP else MOVE))
+    assert np.isfinite(observed(after)).all()
+    assert not np.asarray(after[2]).any()
+    if mode is AutoresetMode.NEXT_STEP:  # the step that resets a lane ignores its action, whatever it is
+        np.testing.assert_array_equal(observed(after)[1:3], 0)
+        assert not np.asarray(after[4]["fault"]).any()
+    assert envs.faults.tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("array", ["numpy", "jax", "torch"])
+def test_shapes_that_are_wrong_are_still_errors(task, array):
+    envs = GoalVectorEnv(task, LANES, array=array)
+    envs.reset(seed=0)
+    for wrong in (BROKEN[:2], BROKEN[:, :1], BROKEN[0]):
+        with pytest.raises(ValueError, match="action of shape"):
+            envs.step(libraries(array)(wrong))
+
+
+def test_a_fault_commands_no_new_goal(task):
+    """Its lane may be at the goal, but is over."""
+    envs = GoalVectorEnv(task, 2, on_success="resample", autoreset_mode=AutoresetMode.DISABLED)
+    desired = envs.reset(seed=0, options={"goal": np.float32([0.0, 0.0])})[0]["desired_goal"]
+    observation, _, terminated, _, info = envs.step(np.full((2, 2), np.nan, np.float32))
+    assert info["is_success"].all()
+    assert terminated.all()
+    np.testing.assert_array_equal(observation["desired_goal"], desired)
+
+
+def test_discrete_actions_have_no_faults(grid_task):
+    envs = GoalVectorEnv(grid_task, 2)
+    envs.reset(seed=0)
+    assert "fault" not in envs.step(np.array([0, 1]))[4]
+    assert envs.faults.tolist() == [0, 0]

@@ -1,0 +1,226 @@
+"""GoalSampler: which goal an episode is given, and that every lane gets its own."""
+
+import doctest
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from probes import LEFT, RIGHT, ChainTask
+
+import gc_envs.wrappers.goal_sampler as module
+from gc_envs.core.gym_env import GoalEnv
+from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.wrappers import (
+    AllGoalsInfo,
+    FlattenGoal,
+    GoalSampler,
+    GoalSamplerVector,
+    GoalStatistics,
+    GoalStatisticsVector,
+    favour_intermediate,
+)
+
+CHAIN = ChainTask(start=0, horizon=2)
+CELLS = ("cell_0", "cell_1", "cell_2")
+
+
+@pytest.fixture(scope="module")
+def chain():
+    """One environment; every test puts its own sampler around it."""
+    return GoalEnv(CHAIN)
+
+
+def goals_of(env, count, **kwargs):
+    return [env.reset(**kwargs)[1]["goal"] for _ in range(count)]
+
+
+def test_a_cycle_takes_the_goals_in_turn(chain):
+    assert goals_of(GoalSampler(chain, "cycle"), 4) == [0, 1, 2, 0]
+    assert goals_of(GoalSampler(chain, "cycle", goals=["cell_2", 0]), 3) == [2, 0, 2]
+
+
+def test_seen_goals_are_those_achieved_in_any_episode(chain):
+    env = GoalSampler(chain, "seen")
+    first = {goals_of(GoalSampler(chain, "seen"), 1, seed=seed)[0] for seed in range(20)}
+    assert first == {0, 1, 2}, "nothing was seen yet: any goal"
+    env.reset(seed=0)
+    assert set(goals_of(env, 10)) == {0}, "the start was seen"
+    env.step(RIGHT)
+    assert set(goals_of(env, 20)) == {0, 1}
+    env.reset()
+    env.step(RIGHT)
+    env.step(RIGHT)
+    assert set(goals_of(env, 40)) == {0, 1, 2}
+
+
+def test_uniform_goals_are_even_and_follow_the_seed(chain):
+    env = GoalSampler(chain, "uniform")
+    goals_of(env, 1, seed=5)
+    goals = goals_of(env, 300)
+    assert np.bincount(goals, minlength=3).min() > 70
+    goals_of(env, 1, seed=5)
+    assert goals_of(env, 300) == goals
+    goals_of(env, 1, seed=6)
+    assert goals_of(env, 300) != goals
+
+
+def test_the_callers_goal_wins(chain):
+    env = GoalSampler(chain, "cycle")
+    options = {"goal": "cell_2"}
+    assert env.reset(options=options)[1]["goal"] == 2
+    assert options == {"goal": "cell_2"}
+    assert env.reset(options={"goal": None})[1]["goal"] == 0, "no goal is not a choice, and takes no turn"
+    envs = GoalSamplerVector(GoalVectorEnv(CHAIN, 2), "cycle")
+    assert envs.reset(options={"goal": ["cell_2", "cell_1"]})[1]["goal"].tolist() == [2, 1]
+    assert envs.reset()[1]["goal"].tolist() == [0, 1]
+
+
+def test_success_weighs_goals_by_their_rates(chain):
+    """cell_1 is always reached, cell_2 half the time, cell_0 never tried; p (1 - p) leaves just cell_2."""
+    statistics = GoalStatistics(chain, forgetting=1)
+    for goal, actions in [(1, [RIGHT, LEFT]), (2, [RIGHT, RIGHT]), (2, [LEFT, LEFT])]:
+        statistics.reset(options={"goal": goal})
+        for action in actions:
+            statistics.step(action)
+    seen = []
+
+    def weights(rates):
+        seen.append(rates)
+        return np.nan_to_num(rates * (1 - rates))
+
+    env = GoalSampler(statistics, "success", weights=weights)
+    assert goals_of(env, 5) == [2] * 5
+    np.testing.assert_array_equal(seen[0], [np.nan, 1, 0.5])
+    counts = np.bincount(goals_of(GoalSampler(statistics, "success"), 460), minlength=3)
+    assert 2 <= counts[1] < 60, "one of 23 parts: 20 are expected"
+    assert min(counts[0], counts[2]) > 150
+    np.testing.assert_allclose(favour_intermediate(np.array([0.0, 1.0, 0.5, np.nan])), [0.025, 0.025, 0.275, 0.275])
+
+
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_lanes_are_given_their_goals_at_automatic_resets_too(mode):
+    """Episodes of two steps; goals 0, 1, 2, 0, ... are dealt to the lanes in their order."""
+    envs = GoalStatisticsVector(GoalVectorEnv(CHAIN, 2, autoreset_mode=mode))
+    envs = GoalSamplerVector(envs, "cycle", goals=CELLS)
+    assert envs.metadata["autoreset_mode"] is mode
+    infos = envs.reset(seed=0)[1]
+    right = np.array([RIGHT, RIGHT])
+    dealt = [infos["goal"].tolist()]
+    for _ in range(3):
+        envs.step(right)
+        observations, rewards, _, truncated, infos = envs.step(right)
+        assert truncated.all()
+        commanded = np.array(dealt[-1])
+        np.testing.assert_array_equal(rewards, commanded == 2, "judged by the goal that was commanded")
+        if mode is AutoresetMode.SAME_STEP:
+            assert infos["final_info"]["goal"].tolist() == dealt[-1]
+            np.testing.assert_array_equal(infos["final_info"]["is_success"], commanded == 2)
+            assert [last["desired_goal"].argmax() for last in infos["final_obs"]] == dealt[-1]
+        elif mode is AutoresetMode.NEXT_STEP:
+            assert infos["goal"].tolist() == dealt[-1]
+            observations, rewards, terminated, truncated, infos = envs.step(right)
+            assert not np.any([rewards, terminated, truncated])
+        else:
+            observations, infos = envs.reset(options={"reset_mask": truncated})
+        assert observations["desired_goal"].argmax(axis=1).tolist() == infos["goal"].tolist()
+        assert observations["observation"].tolist() == [[0], [0]]
+        np.testing.assert_array_equal(infos["is_success"], infos["goal"] == 0)
+        assert infos["all_goals"]["achieved"].tolist() == [[True, False, False]] * 2
+        assert all(infos[f"_{key}"].all() for key in ("goal", "is_success", "all_goals"))
+        dealt.append(infos["goal"].tolist())
+    assert dealt == [[0, 1], [2, 0], [1, 2], [0, 1]]
+    assert envs.env.attempts.sum() == 6, "statistics underneath see the goals that were dealt"
+    assert envs.env.success_rates.tolist() == [0, 1, 1]
+
+
+def test_lanes_that_go_on_keep_their_episode():
+    """One lane is cut off a step before the other; the reset of one leaves the other as it was."""
+    envs = GoalSamplerVector(GoalVectorEnv(CHAIN, 2, autoreset_mode="SameStep"), "cycle", goals=CELLS)
+    envs.reset()
+    envs.step(np.array([RIGHT, LEFT]))
+    envs.reset(options={"reset_mask": np.array([False, True])})
+    observations, _, _, truncated, infos = envs.step(np.array([RIGHT, RIGHT]))
+    assert truncated.tolist() == [True, False]
+    assert observations["observation"].tolist() == [[0], [1]]
+    assert infos["goal"].tolist() == [0, 2]
+    assert infos["all_goals"]["achieved"].argmax(axis=1).tolist() == [0, 1]
+
+
+def test_what_one_lane_sees_counts_for_all():
+    envs = GoalSamplerVector(GoalVectorEnv(CHAIN, 16, autoreset_mode="SameStep"), "seen")
+    envs.reset(seed=0)
+    one_lane = np.arange(16) == 5
+    envs.step(np.where(one_lane, RIGHT, LEFT))
+    infos = envs.step(np.where(one_lane, RIGHT, LEFT))[4]
+    goals = infos["goal"]
+    for _ in range(5):
+        envs.step(np.zeros(16, int))
+        goals = np.append(goals, envs.step(np.zeros(16, int))[4]["goal"])
+    assert set(goals) == {0, 1, 2}, "cell_2 was the last state of that lane, before its reset"
+    assert np.bincount(goals).min() > 10
+
+
+def test_lanes_follow_the_seed():
+    envs = GoalSamplerVector(GoalVectorEnv(CHAIN, 8), "uniform")
+    goals = envs.reset(seed=3)[1]["goal"].tolist()
+    assert envs.reset(seed=4)[1]["goal"].tolist() != goals
+    assert envs.reset(seed=3)[1]["goal"].tolist() == goals
+    assert envs.reset(seed=[3] + [None] * 7)[1]["goal"].tolist() == goals
+
+
+def test_the_spec_makes_the_same_environment():
+    env = GoalSampler(gymnasium.make("gc_envs:GC-Gridworld-v0", size=5), "cycle", goals=[3, 1])
+    assert goals_of(gymnasium.make(env.spec), 3) == [3, 1, 3]
+
+
+class Deaf(gymnasium.Env):
+    """A goal environment that takes no orders."""
+
+    observation_space = gymnasium.spaces.Dict(
+        {key: gymnasium.spaces.Box(-1, 1, (1,)) for key in ("observation", "achieved_goal", "desired_goal")}
+    )
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        return {key: np.zeros(1, np.float32) for key in self.observation_space}, {}
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        return (achieved_goal == desired_goal)[..., 0] * 1.0
+
+
+def test_an_environment_that_does_not_take_the_option_is_refused():
+    env = GoalSampler(AllGoalsInfo(Deaf(), [[0.5]]), "uniform")
+    with pytest.raises(TypeError, match=r"does not take reset.*goal \[0.5\] was commanded, and \[0.0\] is desired"):
+        env.reset()
+    with pytest.raises(TypeError, match="can't be given one goal per lane: wrap the single environments instead"):
+        GoalSamplerVector(SyncVectorEnv([Deaf]), "uniform", goals=[[0.5]])
+    with pytest.raises(TypeError, match="has no goal set of its own: wrap it in AllGoalsInfo"):
+        GoalSampler(Deaf(), "uniform")
+    with pytest.raises(ValueError, match=r"goal 0, \[2.0\], is not in the space"):
+        GoalSampler(Deaf(), "uniform", goals=[[2.0]])
+
+
+def test_bad_arguments_are_refused(chain):
+    with pytest.raises(ValueError, match=r"rule='random' is not one of \['seen', 'success', 'uniform', 'cycle'\]"):
+        GoalSampler(chain, "random")
+    with pytest.raises(ValueError, match=r"rule='seen' chooses from the all-goals set and takes no goals="):
+        GoalSampler(chain, "seen", goals=[1])
+    with pytest.raises(ValueError, match="goals must have at least one goal"):
+        GoalSampler(chain, "cycle", goals=[])
+    with pytest.raises(TypeError, match="dictionaries with an array under 'achieved_goal', got the space Box"):
+        GoalSampler(FlattenGoal(chain), "cycle")
+    with pytest.raises(ValueError, match="unknown goal 'cell_3'"):
+        GoalSampler(chain, "cycle", goals=["cell_3"])
+    with pytest.raises(TypeError, match="needs a GoalStatistics underneath"):
+        GoalSampler(chain, "success")
+    with pytest.raises(TypeError, match="all_goals_info=False"):
+        GoalSampler(GoalEnv(CHAIN, all_goals_info=False), "seen")
+    for wrong in (np.zeros(3), [1, -1, 1], [1, np.nan, 1], [1, 1]):
+        env = GoalSampler(GoalStatistics(chain), "success", weights=lambda rates, wrong=wrong: wrong)
+        with pytest.raises(ValueError, match="weights must be 3 finite numbers >= 0, not all zero; got"):
+            env.reset()
+
+
+def test_examples_in_the_docstrings_run():
+    assert doctest.testmod(module).failed == 0

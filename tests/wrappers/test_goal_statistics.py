@@ -1,0 +1,158 @@
+"""GoalStatistics: how often the goal of an episode's start is reached before its end."""
+
+import doctest
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from probes import LEFT, RIGHT, ChainTask
+
+import gc_envs.wrappers.goal_statistics as module
+from gc_envs.core.gym_env import GoalEnv
+from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.wrappers import AllGoalsInfo, GoalStatistics, GoalStatisticsVector
+
+CHAIN = ChainTask(start=0, horizon=3)
+
+
+def play(env, goal, actions):
+    env.reset(options=None if goal is None else {"goal": goal})
+    for action in actions:
+        env.step(action)
+
+
+@pytest.fixture(scope="module")
+def chain():
+    """One environment; every test puts its own statistics around it."""
+    return GoalEnv(CHAIN)
+
+
+def test_an_episode_counts_once_for_the_goal_it_began_with(chain):
+    env = GoalStatistics(chain)
+    assert np.isnan(env.success_rates).all()
+    play(env, "cell_1", [RIGHT, RIGHT, RIGHT])  # reached, left behind, cut off
+    play(env, "cell_2", [RIGHT, LEFT, RIGHT])  # cut off before it is reached
+    play(env, "cell_2", [LEFT, RIGHT, RIGHT])  # reached on the last step
+    assert env.attempts.tolist() == [0, 1, 2]
+    assert env.attempts.dtype == np.int64
+    np.testing.assert_allclose(env.success_rates, [np.nan, 1, 1 / (1 + 0.99)])
+
+
+def test_a_goal_that_only_holds_at_the_start_is_not_reached(chain):
+    env = GoalStatistics(chain)
+    play(env, "cell_0", [RIGHT, RIGHT, RIGHT])
+    assert env.success_rates[0] == 0
+    play(env, "cell_0", [RIGHT, LEFT, LEFT])
+    assert env.success_rates[0] > 0.5
+
+
+def test_episodes_reset_before_they_are_decided_do_not_count(chain):
+    env = GoalStatistics(chain)
+    play(env, "cell_2", [RIGHT])
+    play(env, "cell_1", [RIGHT])
+    play(env, "cell_2", [])
+    assert env.attempts.tolist() == [0, 1, 0], "a goal reached is decided, whatever follows"
+
+
+def test_earlier_attempts_at_a_goal_are_forgotten_by_the_factor(chain):
+    env = GoalStatistics(chain, forgetting=0.5)
+    for actions in ([RIGHT] * 3, [LEFT] * 3, [LEFT] * 3):  # reached, missed, missed
+        play(env, "cell_1", actions)
+    play(env, "cell_2", [RIGHT] * 3)  # another goal forgets nothing of the first
+    np.testing.assert_allclose(env.success_rates, [np.nan, 0.25 / (1 + 0.5 + 0.25), 1])
+    whole = GoalStatistics(chain, forgetting=1)
+    for actions in ([RIGHT] * 3, [LEFT] * 3, [LEFT] * 3):
+        play(whole, "cell_1", actions)
+    assert whole.success_rates[1] == pytest.approx(1 / 3)
+
+
+def test_only_the_first_goal_of_an_episode_counts():
+    """With resampling, later goals are commanded, reached and missed; none of that is an attempt."""
+    env = GoalStatistics(GoalEnv(ChainTask(start=0, horizon=6), on_success="resample"))
+    for _ in range(5):
+        play(env, "cell_1", [RIGHT, LEFT, RIGHT, RIGHT, LEFT, LEFT])
+    assert env.attempts.tolist() == [0, 5, 0]
+    assert env.success_rates[1] == 1
+
+
+def test_death_is_a_failure():
+    env = GoalStatistics(GoalEnv(ChainTask(start=1, cliff=True)))
+    play(env, "cell_0", [RIGHT])
+    assert env.success_rates[0] == 0
+
+
+def test_a_commanded_goal_outside_the_set_is_passed_over(chain):
+    env = GoalStatistics(AllGoalsInfo(chain, ["cell_2"]))
+    play(env, "cell_1", [RIGHT] * 3)
+    assert env.attempts.tolist() == [0]
+    play(env, "cell_2", [RIGHT] * 3)
+    assert env.attempts.tolist() == [1]
+
+
+@pytest.mark.parametrize(("kind", "on_success"), [("ours", "resample"), ("sync", "terminate"), ("ours", "continue")])
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_lanes_count_as_single_environments_do(kind, on_success, mode):
+    """Replayed by hand: the first goal of each episode, and the cells that it went through."""
+    lanes = 3
+    settings = {"horizon": 4, "on_success": on_success}
+    if kind == "sync":
+        envs = SyncVectorEnv([lambda: GoalEnv(CHAIN, **settings)] * lanes, autoreset_mode=mode)
+    else:
+        envs = GoalVectorEnv(CHAIN, lanes, autoreset_mode=mode, **settings)
+    envs = GoalStatisticsVector(envs, forgetting=1)
+    attempts, successes = np.zeros(3, int), np.zeros(3, int)
+    infos = envs.reset(seed=0)[1]
+    goals, reached, over = infos["goal"].copy(), np.zeros(lanes, bool), np.zeros(lanes, bool)
+    actions = np.random.default_rng(0)
+    for _ in range(40):
+        observations, _, terminated, truncated, infos = envs.step(actions.integers(0, 2, lanes))
+        for lane in range(lanes):
+            if mode is AutoresetMode.NEXT_STEP and over[lane]:
+                goals[lane], reached[lane] = infos["goal"][lane], False
+                continue
+            ended = terminated[lane] or truncated[lane]
+            last = mode is AutoresetMode.SAME_STEP and ended
+            cell = (infos["final_obs"][lane] if last else {k: v[lane] for k, v in observations.items()})["observation"]
+            reached[lane] |= int(cell[0]) == goals[lane]
+            if ended:
+                attempts[goals[lane]] += 1
+                successes[goals[lane]] += reached[lane]
+            if last:
+                goals[lane], reached[lane] = infos["goal"][lane], False
+        over = terminated | truncated
+        if mode is AutoresetMode.DISABLED and over.any():
+            infos = envs.reset(options={"reset_mask": over})[1]
+            goals[over], reached[over] = infos["goal"][over], False
+    undecided = reached & ~over if mode is not AutoresetMode.SAME_STEP else reached
+    for goal in goals[undecided]:  # reached, in an episode that goes on
+        attempts[goal] += 1
+        successes[goal] += 1
+    assert attempts.sum() > 20
+    assert 0 < successes.sum() < attempts.sum()
+    np.testing.assert_array_equal(envs.attempts, attempts)
+    np.testing.assert_allclose(envs.success_rates, successes / attempts)
+
+
+def test_the_spec_makes_the_same_environment():
+    env = GoalStatistics(gymnasium.make("gc_envs:GC-Gridworld-v0", size=5), forgetting=0.5)
+    rebuilt = gymnasium.make(env.spec)
+    for each in (env, rebuilt):
+        play(each, "position/2-1", [0])
+        play(each, "position/2-1", [1] * 200)
+    np.testing.assert_array_equal(rebuilt.success_rates, env.success_rates)
+    assert np.nansum(rebuilt.success_rates) == 0.5 / 1.5
+
+
+def test_bad_arguments_are_refused(chain):
+    for forgetting in (0, 1.01):
+        with pytest.raises(ValueError, match=rf"forgetting must lie in \(0, 1\], got {forgetting}"):
+            GoalStatistics(chain, forgetting=forgetting)
+    with pytest.raises(TypeError, match="has no goal set of its own: wrap it in AllGoalsInfo"):
+        GoalStatistics(gymnasium.make("CartPole-v1"))
+    with pytest.raises(TypeError, match=r"differ in every episode: give it a set of them with AllGoalsInfo"):
+        GoalStatistics(gymnasium.make("gc_envs:GC-DriveSeek-v0"))
+
+
+def test_examples_in_the_docstrings_run():
+    assert doctest.testmod(module).failed == 0
