@@ -2,7 +2,7 @@
 
 `SB3VecEnv` makes any vector environment one of SB3's. `AchievedGoalHerReplayBuffer` is SB3's `HerReplayBuffer` for
 finite goal sets: it commands one of the goals that a later state achieved, and relabels `done` with the reward, because
-here reaching the goal ends the episode. SB3's own would command every goal of that state at once (on Craftax, dozens)
+here reaching the goal ends the episode. SB3's own would command every goal of that state at once (on Craftax, several)
 and keep the old `done`.
 
     pip install "gc_envs[sb3]" && python examples/sb3_her.py --steps 3000

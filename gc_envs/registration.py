@@ -140,7 +140,7 @@ def make_task(env_id: str, *, goals: Sequence[Any] | None = None, **kwargs: Any)
         ModuleNotFoundError: when the family's extra is not installed, with the pip command that installs it.
 
     >>> make_task("GC-Gridworld-v0", size=5).goals.names[0]
-    'position/0-0'
+    'position/0-2'
     """
     row = get_row(env_id)
     kind = task_class(row)

@@ -15,6 +15,23 @@ SETTINGS = {
     "--env-kwargs": "size=5",
 }
 
+# A program that is killed in the middle of writing its 7th checkpoint.
+KILLED = """
+import os, signal, sys
+from gc_envs.cli import main
+
+rename, calls = os.rename, []
+
+def die(*args):
+    calls.extend(name for name in args if "step_" in str(name))
+    if len(calls) == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(*args)
+
+os.rename = die
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 def command(run_dir: Path, *flags: str, **changes: object) -> list[str]:
     """Arguments of `gc-envs` for the run; `width=32` replaces a setting."""

@@ -27,9 +27,9 @@ class GoalEnv(GoalInterface, gymnasium.Env):
         task_kwargs: the task's own arguments.
 
     >>> env = gymnasium.make("gc_envs:GC-Gridworld-v0", size=5)
-    >>> observation, info = env.reset(seed=0, options={"goal": "position/0-0"})
+    >>> observation, info = env.reset(seed=0, options={"goal": "position/0-4"})
     >>> info["goal_name"], int(info["all_goals"]["achieved"].sum())
-    ('position/0-0', 1)
+    ('position/0-4', 1)
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}

@@ -98,8 +98,8 @@ class SB3VecEnv(VecEnv):
             ValueError: for a list that other vector environments cannot be given, or whose keys differ.
         """
         if isinstance(options, list):
-            keys = set(options[0]) if len(options) == self.num_envs else None
-            if not isinstance(self.envs.unwrapped, GoalVectorEnv) or any(set(lane) != keys for lane in options):
+            alike = len(options) == self.num_envs and all(set(lane) == set(options[0]) for lane in options)
+            if not alike or not isinstance(self.envs.unwrapped, GoalVectorEnv):
                 raise ValueError(
                     f"options must be one dictionary for all lanes, or for a GoalVectorEnv {self.num_envs} "
                     f"dictionaries with the same keys; got {options}"

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from tiny_run import command, contents, final_state, train
+from tiny_run import KILLED, command, contents, final_state, train
 
 from gc_envs.agents import schedule, training
 from gc_envs.agents.checkpoint import list_checkpoints
@@ -85,23 +85,6 @@ def test_a_checkpoint_is_written_when_the_time_is_up(tmp_path, finished_run, sav
     assert train(tmp_path / "run") == 0
     assert saves == list(range(32, STEPS + 1, 32))
     assert_whole(tmp_path / "run", finished_run)
-
-
-KILLED = """
-import os, signal, sys
-from gc_envs.cli import main
-
-rename, calls = os.rename, []
-
-def die(*args):  # in the middle of writing the 7th checkpoint
-    calls.extend(name for name in args if "step_" in str(name))
-    if len(calls) == 7:
-        os.kill(os.getpid(), signal.SIGKILL)
-    rename(*args)
-
-os.rename = die
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 def test_killed_in_mid_write_and_resumed_equals_an_uninterrupted_run_bitwise(tmp_path, finished_run):

@@ -181,7 +181,7 @@ class TestContract:
         goals = {tuple(diary_envs.reset()["desired_goal"].argmax(1)) for _ in range(8)}
         assert len(goals) > 1, "options are used once"
 
-    @pytest.mark.parametrize("options", [[{"goal": 0}], [{"goal": 0}] * 4 + [{}]])
+    @pytest.mark.parametrize("options", [[], [{"goal": 0}], [{"goal": 0}] * 4 + [{}]])
     def test_options_that_fit_no_lanes_are_refused(self, diary_envs, options):
         with pytest.raises(ValueError, match="5 dictionaries with the same keys"):
             diary_envs.set_options(options)

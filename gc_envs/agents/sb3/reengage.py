@@ -107,20 +107,19 @@ class ReenGAGE(OffPolicyAlgorithm):
         `output` is what the critic made of `batch.observations`, whose desired goal requires a gradient.
         """
         goal = batch.observations["desired_goal"]
-        next_goal = batch.next_observations["desired_goal"].detach().requires_grad_()
-        discount = self.gamma if batch.discounts is None else batch.discounts
-        next_value = self._next_value({**batch.next_observations, "desired_goal": next_goal})
-        target = (1 - batch.dones) * discount * next_value  # [B, 1]
-        if self.reward is not None:
-            target = target + self.reward(batch.next_observations["achieved_goal"], next_goal).reshape(-1, 1)
-            counts = torch.ones_like(batch.rewards)
-        else:
-            counts = (batch.rewards == self.low_reward).float()  # [B, 1]
-        wanted = self._goal_gradient(target, next_goal)  # [B, D]
+        # Rows that count: in the sparse form, those where the reward is low.
+        rows = slice(None) if self.reward else (batch.rewards[:, 0] == self.low_reward).nonzero()[:, 0]
+        following = {name: part[rows] for name, part in batch.next_observations.items()}
+        following["desired_goal"] = next_goal = following["desired_goal"].detach().requires_grad_()
+        discount = self.gamma if batch.discounts is None else batch.discounts[rows]
+        target = (1 - batch.dones[rows]) * discount * self._next_value(following)  # [rows, 1]
+        if self.reward:
+            target = target + self.reward(following["achieved_goal"], next_goal).reshape(-1, 1)
+        wanted = self._goal_gradient(target, next_goal)  # [rows, D]
         loss = torch.zeros((), device=goal.device)
         for value in self._values(output, batch.actions):
-            found = self._goal_gradient(value, goal, create_graph=True)
-            loss = loss + (counts * (found - wanted).square()).mean()
+            found = self._goal_gradient(value, goal, create_graph=True)  # [B, D]
+            loss = loss + (found[rows] - wanted).square().sum() / found.numel()
         return loss
 
     def _goal_gradient(self, value: Tensor, goal: Tensor, **kwargs: Any) -> Tensor:

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from tiny_run import contents, final_state
+from tiny_run import KILLED, contents, final_state
 
 from gc_envs.agents import load_agent
 from gc_envs.agents.checkpoint import RunError, list_checkpoints
@@ -76,23 +76,6 @@ def test_every_agent_trains_and_leaves_what_a_run_promises(finished, agent, caps
     assert policy.act({name: value[0] for name, value in observation.items()}) in policy.task.action_space
     assert main(["evaluate", str(folder), "--episodes", "4"]) == 0
     assert "success" in capsys.readouterr().out
-
-
-KILLED = """
-import os, signal, sys
-from gc_envs.cli import main
-
-rename, calls = os.rename, []
-
-def die(*args):  # in the middle of writing the 7th checkpoint
-    calls.extend(name for name in args if "step_" in str(name))
-    if len(calls) == 7:
-        os.kill(os.getpid(), signal.SIGKILL)
-    rename(*args)
-
-os.rename = die
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 def test_killed_in_mid_write_and_resumed_equals_an_uninterrupted_run_bitwise(tmp_path, finished):
