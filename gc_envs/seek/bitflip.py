@@ -4,7 +4,7 @@ Source: "Hindsight Experience Replay" (arXiv 1707.01495), section "A motivating 
 anew in every episode. (Stable-Baselines3's `BitFlippingEnv` always asks for all ones.)
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gymnasium
 import jax
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from array_api_compat import array_namespace
 
-from gc_envs.core.goals import BoxGoals
+from gc_envs.core.goals import Array, BoxGoals
 from gc_envs.core.task import Task
 
 
@@ -65,20 +65,20 @@ class BitFlipTask(Task[BitState]):
 class BitGoals(BoxGoals):
     """Corners of the unit box."""
 
-    def command(self, goal: str | int | Any) -> np.ndarray:
+    def command(self, goal: str | int | Array) -> np.ndarray:
         bits = super().command(goal)
         if not np.isin(bits, (0, 1)).all():
             raise ValueError(f"a goal is {len(bits)} bits, 0 or 1 each, got {bits.tolist()}")
         return bits
 
 
-def hamming(achieved: Any, desired: Any) -> Any:
+def hamming(achieved: Array, desired: Array) -> Array:
     """The number of bits [...] that differ between [..., d] and [..., d], of any array library."""
     xp = array_namespace(achieved, desired)
     return xp.sum(xp.abs(achieved - desired), axis=-1)
 
 
-def to_bits(uniform: Any) -> Any:
+def to_bits(uniform: Array) -> Array:
     """Fair bits from uniform numbers in [0, 1), any shape and array library."""
     xp = array_namespace(uniform)
     return xp.astype(uniform >= 0.5, uniform.dtype)

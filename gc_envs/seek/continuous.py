@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from array_api_compat import array_namespace
 
-from gc_envs.core.goals import BoxGoals
+from gc_envs.core.goals import Array, BoxGoals
 from gc_envs.core.task import Task
 from gc_envs.seek.trail import SeekState, extend, start_trail
 
@@ -59,7 +59,7 @@ class ContinuousSeekTask(Task[SeekState]):
         return draw_pairs(np.asarray(state.trail), desired_goal, SIZE, THRESHOLD)
 
 
-def max_norm(achieved: jax.Array, desired: jax.Array) -> jax.Array:
+def max_norm(achieved: Array, desired: Array) -> Array:
     """The largest difference along an axis [...], of points [..., d] of any array library."""
     xp = array_namespace(achieved, desired)
     return xp.max(xp.abs(achieved - desired), axis=-1)

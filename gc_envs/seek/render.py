@@ -13,6 +13,7 @@ TRAIL, AGENT = (126, 166, 220), (43, 108, 196)
 GOAL, REACHED = (240, 152, 38), (58, 170, 108)
 BIT, NO_BIT = (72, 80, 96), (238, 234, 225)
 SIDE = 480
+PLANE = 1e9  # width of a torus that no one goes around
 FINE = 3  # everything is drawn this many times larger and then reduced, which smooths it
 
 
@@ -48,11 +49,11 @@ class Panel:
         x, y = self.at(point)
         return x - radius * FINE, y - radius * FINE, x + radius * FINE, y + radius * FINE
 
-    def trail(self, trail: np.ndarray, width: float = math.inf) -> None:
+    def trail(self, trail: np.ndarray, width: float = PLANE) -> None:
         """Positions [T + 1, 2] and the lines between them, on a torus of `width`."""
         for start, end in itertools.pairwise(trail):
             wraps = np.abs(end - start) > width / 2
-            lap = np.where(wraps, np.sign(end - start) * min(width, 1e9), 0)
+            lap = np.where(wraps, np.sign(end - start) * width, 0)
             for shift in (0 * lap, lap)[: 1 + wraps.any()]:  # out over one edge, and in at the other
                 self.pen.line((*self.at(start + shift), *self.at(end - lap + shift)), fill=TRAIL, width=4)
         for position in trail:
@@ -90,7 +91,7 @@ def draw_points(
     for point in goals:  # a square is not quite as large as the set of positions that round to its point
         square = panel.around(np.array(point), max(0.42 * panel.unit, 2))
         panel.pen.rectangle(square, fill=REACHED if point in visited else GOAL)
-    panel.trail(trail, width=math.inf if edge is None else 2 * edge)
+    panel.trail(trail, width=PLANE if edge is None else 2 * edge)
     panel.agent(trail[-1], heading)
 
     picture = Image.new("RGB", (SIDE * FINE,) * 2, PAPER)

@@ -36,7 +36,7 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
     Environments that are not from this package are relabelled as SB3 does it.
 
     Raises:
-        ValueError: for goals that cannot be relabelled (sets of points).
+        ValueError: for goals that cannot be relabelled (sets of points), or an environment without `compute_reward`.
     """
 
     def __init__(
@@ -53,6 +53,11 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
         self._is_finite = isinstance(goals, FiniteGoals)
         if isinstance(goals, GoalSpace) and not goals.relabels:
             raise ValueError(NO_HINDSIGHT)
+        if not env.has_attr("compute_reward"):
+            raise ValueError(
+                "hindsight relabelling needs an environment with compute_reward(achieved_goal, desired_goal, info); "
+                "use SB3's default replay buffer, DictReplayBuffer"
+            )
         super().__init__(buffer_size, observation_space, action_space, env, *args, **kwargs)
         # How many transitions of an episode, up to and with this one, led to a state that achieves some goal.
         self._num_achieving = np.zeros((self.buffer_size, self.n_envs), np.int64)

@@ -47,6 +47,7 @@ def test_start_and_goal_are_fair_and_differ():
     starts, goals = map(np.asarray, jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(0), 5600)))
     pairs = np.zeros((8, 8))
     np.add.at(pairs, ((starts @ [4, 2, 1]).astype(int), (goals @ [4, 2, 1]).astype(int)), 1)
+    np.testing.assert_allclose(pairs.sum(axis=1), 700, atol=110)
     assert not pairs.diagonal().any()
     np.testing.assert_allclose(pairs[~np.eye(8, dtype=bool)], 100, atol=50)
 

@@ -63,6 +63,11 @@ def test_goals_are_distributed_as_in_the_source(name, drawn, reference):
     assert ks_2samp(ours, theirs).statistic < 0.05  # chance .001 for samples of 3000
 
 
+def test_goals_lie_about_the_origin(drawn):
+    """Rounding down would move them by half."""
+    np.testing.assert_allclose(np.mean([points.mean() for points in drawn[0]]), 0, atol=0.3)
+
+
 def test_points_are_distinct_integers_listed_by_y_then_x_before_rows_of_zeros(drawn, task):
     for points, goal in zip(drawn[0][:300], drawn[1], strict=False):
         number = len(points)

@@ -296,3 +296,11 @@ class TestOtherGoalSpaces:
         envs = make(PocketTask(PointSetGoals(3, -5, 5)))
         with pytest.raises(ValueError, match="no set of points.*DictReplayBuffer"):
             make_model(envs)
+
+
+def test_an_environment_that_cannot_be_asked_for_rewards_is_refused():
+    envs = DummyVecEnv([lambda: gymnasium.make("CartPole-v1")])
+    with pytest.raises(ValueError, match=r"needs an environment with compute_reward.*DictReplayBuffer"):
+        AchievedGoalHerReplayBuffer(
+            10, gymnasium.spaces.Dict(observation=envs.observation_space), envs.action_space, envs
+        )
