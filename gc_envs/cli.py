@@ -253,7 +253,10 @@ def parse_env_kwargs(env_id: str, pairs: Sequence[str]) -> dict[str, Any]:
         name, separator, text = pair.partition("=")
         if not separator or name not in allowed:
             raise ValueError(f"{env_id} takes no {pair!r}; write NAME=VALUE with NAME one of {', '.join(allowed)}")
-        values[name] = text.split(",") if name == "goals" else _typed(name, text, allowed[name])
+        if name == "goals":  # names, or indices
+            values[name] = [int(goal) if goal.isdecimal() else goal for goal in text.split(",")]
+        else:
+            values[name] = _typed(name, text, allowed[name])
     return values
 
 

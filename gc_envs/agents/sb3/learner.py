@@ -148,6 +148,7 @@ class SB3Learner:
             restore(model, envs, arrays)
         with Progress(self.total_steps, run.folder.name) as progress, noted_signals() as signals:
             host = _Host(self, run, schedule, evaluate, progress, envs, signals)
+            host.init_callback(model)
             progress.say("starting ..." if latest is None else f"going on from {latest.name} ...")
             if start < self.total_steps:
                 model.learn(self.total_steps - start, host, log_interval=1, reset_num_timesteps=latest is None)
@@ -236,7 +237,9 @@ class _Host(BaseCallback):
         step = self.model.num_timesteps
         if self.log is None:
             self.log = Log(self.run_folder, step, self.tensorboard)
-            self.seen = self.logged = step
+            # An evaluation that was due when the run was stopped is made up for.
+            self.seen = step - self.learner.config.num_envs * self.learner.config.train_every
+            self.started = self.logged = step
             self.saved_at = self.logged_at = time.monotonic()
             self.saving_took = 0.0
         now, before, self.seen = time.monotonic(), self.seen, step
@@ -247,7 +250,7 @@ class _Host(BaseCallback):
         if step > self.logged and (now - self.logged_at > LOG_SECONDS or due(self.save_at)):
             self._write_row(step, (step - self.logged) / (now - self.logged_at))
         pause = max(CHECKPOINT_SECONDS, self.saving_took / SAVING_SHARE)
-        if due(self.save_at) or (self.signals and step > before) or now - self.saved_at > pause:
+        if step > self.started and (due(self.save_at) or self.signals or now - self.saved_at > pause):
             save_checkpoint(self.run_folder.checkpoints, step, capture(self.model, self.envs))
             self.saved_at = time.monotonic()
             self.saving_took = self.saved_at - now

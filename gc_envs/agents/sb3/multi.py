@@ -24,6 +24,9 @@ class PointSetEncoder(BaseFeaturesExtractor):
     The gate of a point is the first number of its row in `desired_goal` (1 present, 0 padding), and the only part of
     the goal that gradients reach. Padding is never encoded: squared gates keep its gradient at 0 all the same. The
     state is achieved goal and observation together (section "Multi-ReenGAGE").
+
+    Actor and critic ask about the same observations one after the other, and encoding is most of the work, so the last
+    answer is kept for as long as question and weights stay what they were.
     """
 
     def __init__(
@@ -33,8 +36,19 @@ class PointSetEncoder(BaseFeaturesExtractor):
         super().__init__(observation_space, embedding + state)
         self.n_max, self.embedding = gymnasium.spaces.flatdim(observation_space["desired_goal"]) // 3, embedding
         self.encoder = torch.nn.Sequential(*create_mlp(2 + state, embedding, list(encoder_arch)))
+        self._asked: tuple[list[Tensor], list[int], bool] = ([], [], False)
+        self._answer = torch.empty(0)
 
     def forward(self, observation: Observation) -> Tensor:
+        tensors = [*observation.values(), *self.parameters()]
+        written, with_grad = [tensor._version for tensor in tensors], torch.is_grad_enabled()
+        before, written_before, with_grad_before = self._asked
+        unchanged = len(before) == len(tensors) and all(a is b for a, b in zip(before, tensors, strict=True))
+        if not unchanged or (written, with_grad) != (written_before, with_grad_before):
+            self._asked, self._answer = (tensors, written, with_grad), self._encode(observation)
+        return self._answer
+
+    def _encode(self, observation: Observation) -> Tensor:
         state = torch.cat([observation["achieved_goal"], observation["observation"]], dim=1)  # [B, S]
         points = observation["desired_goal"].reshape(len(state), self.n_max, 3)
         row, item = (points[..., 0] > 0.5).nonzero(as_tuple=True)  # [M] each
