@@ -25,7 +25,7 @@ from typing import Any
 
 from _common import finish, parser
 
-SMALL_SETS = ("--batch-size", "64", "--encoder-width", "64", "--embedding", "20", "--width", "64")
+SMALL_SETS = ("--batch-size", "64", "--encoder-width", "64")
 
 
 @dataclass(frozen=True)
