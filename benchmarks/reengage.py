@@ -71,7 +71,7 @@ COMPARISONS = {
     ),
     "seek20": _seek(20, 150_000, 3, 128, (0.0005, 0.0005), 0.2, baseline={150_000: 0.27}, reengage={150_000: 0.73}),
     "bitflip20": Comparison(
-        ("GC-BitFlip-v0", "--env-kwargs", "bits=20"), 100_000, 5000, 3,
+        ("GC-BitFlip-v0", "--env-kwargs", "bits=20"), 100_000, 2000, 3,
         ("her-dqn", *BITFLIP), ("reengage-dqn", *BITFLIP, "--alpha", "0.5", "--temperature", "0.5"),
     ),
     "drive20": _points("GC-DriveSeek-v0", 0.05, 20.0),

@@ -30,6 +30,7 @@ def _seek(agent: str, dim: int, steps: int, batch_size: int, learning_rate: floa
     return Preset(agent, "paper", "GC-ContinuousSeek-v0", chosen, {"dim": dim})
 
 
+BITFLIP = {"total_steps": 100_000, "batch_size": 128, "learning_rate": 0.001, "depth": 1, "gamma": 0.98}
 PRESETS = (
     # A grid needs a small network, and a discount low enough that one step more or less shows in the values; short
     # rollouts make many updates of few steps, each of which carries values one step further.
@@ -51,6 +52,9 @@ PRESETS = (
     _seek("reengage-ddpg", 20, 400_000, 128, 0.0005, alpha=0.2),
     _seek("her-sac", 10, 50_000, 1024, 0.0015),
     _seek("reengage-sac", 10, 50_000, 1024, 0.0025, alpha=0.1),
+    # Appendix, "ReenGAGE for Discrete Actions", which takes from HER what it does not say (arXiv 1707.01495).
+    Preset("her-dqn", "paper", "GC-BitFlip-v0", BITFLIP),
+    Preset("reengage-dqn", "paper", "GC-BitFlip-v0", BITFLIP | {"alpha": 0.5, "temperature": 0.5}),
     # Table 4 there; alpha as in figure 4.
     Preset("multi-reengage", "paper", "GC-DriveSeek-v0", {"total_steps": 160_000}),
     Preset("multi-reengage", "paper", "GC-NoisySeek-v0", {"total_steps": 160_000, "alpha": 100.0, "action_noise": 0.1}),

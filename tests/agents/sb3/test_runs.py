@@ -163,12 +163,3 @@ def test_another_agents_run_and_a_damaged_one_are_refused(tmp_path, finished):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(RunError, match="is damaged"):
         load_agent(copy)
-
-
-def test_the_paper_preset_depends_on_the_environments_arguments():
-    from gc_envs.agents.presets import preset
-
-    five = preset("reengage-ddpg", "paper", "GC-ContinuousSeek-v0")  # dim=5 is the default
-    assert five == {"total_steps": 12_000, "batch_size": 512, "learning_rate": 0.0015, "alpha": 0.1}
-    assert preset("reengage-ddpg", "paper", "GC-ContinuousSeek-v0", {"dim": 20})["batch_size"] == 128
-    assert preset("her-ddpg", "paper", "GC-ContinuousSeek-v0", {"dim": 10})["learning_rate"] == 0.0005
