@@ -143,7 +143,8 @@ def render(
         policy, policy.run.env_id, list(goal) or DRAWN, seed=seed, max_steps=max_steps, env_kwargs=policy.run.env_kwargs
     )
     path = out or run / f"{'+'.join(goal or ('drawn',)).replace('/', '_')}-seed{seed}.gif"
-    comment = f"gc-envs render {run.name} --goal {' '.join(goal)} --seed {seed} ({policy.run.env_id})"
+    wanted = " ".join(["--goal", *goal, ""]) if goal else ""
+    comment = f"gc-envs render {run.name} {wanted}--seed {seed} ({policy.run.env_id})"
     print(f"wrote {save_gif(episodes, path, fps, comment=comment)}")
 
 
