@@ -4,7 +4,7 @@
 
 Up to 200 points a goal, 256 transitions an update, encoder 400-400, one thread of torch, on GC-DriveSeek-v0 (alpha 20)
 and GC-NoisySeek-v0 (alpha 100), after 1000 random steps. The losses are the critic's own, without the gradient term,
-and the term by itself. Beside the JSON lies the figure.
+and the term by itself, times alpha. Beside the JSON lies the figure.
 """
 
 import statistics

@@ -86,7 +86,7 @@ class ReenGAGEDQNConfig(GradientTerm, DQNConfig):
 
 
 @dataclass(frozen=True)
-class MultiReenGAGEConfig(DDPGConfig):
+class MultiReenGAGEConfig(GradientTerm, DDPGConfig):
     """Multi-ReenGAGE; the defaults are the paper's (appendix, table 4). Depth and width are the heads'."""
 
     alpha: float = 20.0  # weight of the gradient term, over the mean of the gates; 0: without it
@@ -98,15 +98,11 @@ class MultiReenGAGEConfig(DDPGConfig):
     encoder_depth: int = 2
     embedding: int = 20
 
-    def check(self) -> None:
-        super().check()
-        check_alpha(self.alpha)
-
     def model_kwargs(self, task: Task) -> dict[str, Any]:
         kwargs = super().model_kwargs(task)
         encoder = {"encoder_arch": (self.encoder_width,) * self.encoder_depth, "embedding": self.embedding}
         policy = {**kwargs["policy_kwargs"], "features_extractor_kwargs": encoder}
-        return {**kwargs, "alpha": self.alpha, "policy": PointSetPolicy, "policy_kwargs": policy}
+        return {**kwargs, "policy": PointSetPolicy, "policy_kwargs": policy}
 
 
 class HerDDPG(SB3Learner):

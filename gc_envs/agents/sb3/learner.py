@@ -8,7 +8,6 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -127,7 +126,7 @@ class SB3Learner:
     def build(self, monitor: Path | None = None) -> tuple[OffPolicyAlgorithm, GoalVectorEnv]:
         """The untrained model, and the environments it acts in; episodes are written to `monitor` (.monitor.csv)."""
         config = self.config
-        envs = GoalVectorEnv(self.task, config.num_envs, autoreset_mode=AutoresetMode.SAME_STEP, all_goals_info=False)
+        envs = GoalVectorEnv(self.task, config.num_envs)
         kwargs = config.model_kwargs(self.task)
         if config.her_goals:
             kwargs["replay_buffer_class"] = AchievedGoalHerReplayBuffer
@@ -220,7 +219,7 @@ class _Host(BaseCallback):
         signals: list[int],
     ) -> None:
         super().__init__()
-        self.learner, self.run_folder, self.evaluate = learner, run, evaluate
+        self.learner, self.run, self.evaluate = learner, run, evaluate
         self.progress, self.envs, self.signals = progress, envs, signals
         self.eval_at, self.save_at = schedule.milestones(learner.total_steps)
         self.tensorboard = schedule.tensorboard
@@ -236,7 +235,7 @@ class _Host(BaseCallback):
         """What is due at this step."""
         step = self.model.num_timesteps
         if self.log is None:
-            self.log = Log(self.run_folder, step, self.tensorboard)
+            self.log = Log(self.run, step, self.tensorboard)
             # An evaluation that was due when the run was stopped is made up for.
             self.seen = step - self.learner.config.num_envs * self.learner.config.train_every
             self.started = self.logged = step
@@ -251,14 +250,14 @@ class _Host(BaseCallback):
             self._write_row(step, (step - self.logged) / (now - self.logged_at))
         pause = max(CHECKPOINT_SECONDS, self.saving_took / SAVING_SHARE)
         if step > self.started and (due(self.save_at) or self.signals or now - self.saved_at > pause):
-            save_checkpoint(self.run_folder.checkpoints, step, capture(self.model, self.envs))
+            save_checkpoint(self.run.checkpoints, step, capture(self.model, self.envs))
             self.saved_at = time.monotonic()
             self.saving_took = self.saved_at - now
         self._leave_if_asked()
         if due(self.eval_at) and step not in self.log.evaluated:
             self.progress.say("evaluating ...")
             self.log.evaluation(
-                step, self.evaluate(SB3Policy(self.model, self.learner, self.run_folder), self._leave_if_asked)
+                step, self.evaluate(SB3Policy(self.model, self.learner, self.run), self._leave_if_asked)
             )
             self.logged_at = time.monotonic()
 

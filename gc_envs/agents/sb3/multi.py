@@ -16,6 +16,7 @@ from stable_baselines3.td3.policies import TD3Policy
 
 from gc_envs.agents.sb3.reengage import Observation, ReenGAGEDDPG, Tensor
 from gc_envs.core.goals import PointSetGoals
+from gc_envs.wrappers.achieved_goal_her import NO_HINDSIGHT
 
 
 class PointSetEncoder(BaseFeaturesExtractor):
@@ -106,7 +107,7 @@ class MultiReenGAGEDDPG(ReenGAGEDDPG):
     def _setup_model(self) -> None:
         buffer = self.replay_buffer_class
         if buffer is not None and issubclass(buffer, HerReplayBuffer):
-            raise ValueError(f"an achieved position is no set of points, so {buffer.__name__} has nothing to command")
+            raise ValueError(NO_HINDSIGHT)
         spaces: Any = getattr(self.observation_space, "spaces", {})
         goal, achieved = (getattr(spaces.get(name), "shape", None) for name in ("desired_goal", "achieved_goal"))
         if achieved != (2,) or goal is None or len(goal) != 1 or goal[0] % 3:

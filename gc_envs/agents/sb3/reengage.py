@@ -5,6 +5,7 @@
 and loaded like them, with any replay buffer. Letters: B batch, D numbers in a goal.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -133,9 +134,9 @@ class ReenGAGE(OffPolicyAlgorithm):
         """Q [B, 1] of the actions taken, one per critic, from the output of `_critic`."""
         return output
 
+    @abstractmethod
     def _next_value(self, observation: Observation) -> Tensor:
         """The value of the next state that the target bootstraps from, differentiable in the goal: [B, 1]."""
-        raise NotImplementedError
 
 
 class ReenGAGETD3(ReenGAGE, TD3):
