@@ -16,7 +16,8 @@ import gymnasium
 import numpy as np
 from array_api_compat import array_namespace
 
-Array = Any
+from gc_envs.core.arrays import Array, as_bool, as_float32, constant
+
 Distance = Callable[[Array, Array], Array]  # (achieved [..., d], desired [..., d]) -> float [...]
 Sampler = Callable[[Array], Array]  # uniform numbers [..., n] in [0, 1) -> goals [..., d]
 
@@ -78,7 +79,7 @@ class GoalSpace(ABC):
 
     def achieved_goal(self, achieved: Array) -> Array:
         """What an observation carries under `achieved_goal`: `achieved` as float32 [..., d]."""
-        return _float32(achieved)
+        return as_float32(achieved)
 
 
 class FiniteGoals(GoalSpace):
@@ -104,21 +105,21 @@ class FiniteGoals(GoalSpace):
 
     def success(self, achieved: Array, desired: Array) -> Array:
         xp = array_namespace(achieved, desired)
-        return xp.any(xp.logical_and(_bool(achieved), _bool(desired)), axis=-1)
+        return xp.any(xp.logical_and(as_bool(achieved), as_bool(desired)), axis=-1)
 
     def reward(self, achieved: Array, desired: Array) -> Array:
-        return _float32(self.success(achieved, desired))
+        return as_float32(self.success(achieved, desired))
 
     def all_achieved(self, achieved: Array, desired: Array) -> Array:
-        return _bool(achieved)
+        return as_bool(achieved)
 
     def all_rewards(self, achieved: Array, desired: Array) -> Array:
-        return _float32(_bool(achieved))
+        return as_float32(as_bool(achieved))
 
     def sample(self, uniform: Array, achieved: Array) -> Array:
         """Uniform over the goals, or over those not achieved yet; over all of them when every goal is achieved."""
         xp = array_namespace(uniform, achieved)
-        held = _bool(achieved)
+        held = as_bool(achieved)
         allowed = xp.logical_not(held) if self.exclude_achieved else xp.ones_like(held)
         allowed = xp.logical_or(allowed, xp.logical_not(xp.any(allowed, axis=-1, keepdims=True)))
         # The k-th allowed goal, k uniform: the first position whose running count of allowed goals exceeds k.
@@ -143,11 +144,11 @@ class FiniteGoals(GoalSpace):
     def index(self, desired: Array) -> Array:
         xp = array_namespace(desired)
         position = xp.astype(xp.argmax(desired, axis=-1), xp.int32)
-        return xp.where(xp.any(_bool(desired), axis=-1), position, xp.full_like(position, -1))
+        return xp.where(xp.any(as_bool(desired), axis=-1), position, xp.full_like(position, -1))
 
     def one_hot(self, index: Array) -> Array:
         """Desired goals [..., G] for integer indices [...]."""
-        return _float32(index[..., None] == _constant(np.arange(self.num_goals), index, index.dtype))
+        return as_float32(index[..., None] == constant(np.arange(self.num_goals), index, index.dtype))
 
     def restrict(self, goals: Sequence[str | int | Array]) -> "FiniteGoals":
         return FiniteGoals([self.names[p] for p in self.positions(goals)], exclude_achieved=self.exclude_achieved)
@@ -202,28 +203,28 @@ class BoxGoals(GoalSpace):
         self.names = _point_names(self.anchors)
 
     def _uniform_in_box(self, uniform: Array) -> Array:
-        return _constant(self.low, uniform) + uniform * _constant(self.high - self.low, uniform)
+        return constant(self.low, uniform) + uniform * constant(self.high - self.low, uniform)
 
     def success(self, achieved: Array, desired: Array) -> Array:
         return self.distance(achieved, desired) <= self.threshold
 
     def reward(self, achieved: Array, desired: Array) -> Array:
         if self.dense:
-            return -_float32(self.distance(achieved, desired))
-        return self.rewards[0] + (self.rewards[1] - self.rewards[0]) * _float32(self.success(achieved, desired))
+            return -as_float32(self.distance(achieved, desired))
+        return self.rewards[0] + (self.rewards[1] - self.rewards[0]) * as_float32(self.success(achieved, desired))
 
     def all_achieved(self, achieved: Array, desired: Array) -> Array:
-        return self.success(achieved[..., None, :], _constant(self.anchors, achieved))
+        return self.success(achieved[..., None, :], constant(self.anchors, achieved))
 
     def all_rewards(self, achieved: Array, desired: Array) -> Array:
-        return self.reward(achieved[..., None, :], _constant(self.anchors, achieved))
+        return self.reward(achieved[..., None, :], constant(self.anchors, achieved))
 
     def sample(self, uniform: Array, achieved: Array) -> Array:
         xp = array_namespace(uniform, achieved)
-        candidates = _float32(self._sampler(xp.reshape(uniform, (*uniform.shape[:-1], -1, self._numbers))))
-        fresh = xp.logical_not(self.success(_float32(achieved)[..., None, :], candidates))
+        candidates = as_float32(self._sampler(xp.reshape(uniform, (*uniform.shape[:-1], -1, self._numbers))))
+        fresh = xp.logical_not(self.success(as_float32(achieved)[..., None, :], candidates))
         first = xp.argmax(xp.astype(fresh, xp.int32), axis=-1)  # [...]; 0 when every candidate already holds
-        chosen = xp.astype(first[..., None] == _constant(np.arange(candidates.shape[-2]), first, first.dtype), xp.bool)
+        chosen = xp.astype(first[..., None] == constant(np.arange(candidates.shape[-2]), first, first.dtype), xp.bool)
         return xp.sum(xp.where(chosen[..., None], candidates, xp.zeros_like(candidates)), axis=-2)
 
     def command(self, goal: str | int | Array) -> np.ndarray:
@@ -242,7 +243,7 @@ class BoxGoals(GoalSpace):
 
     def index(self, desired: Array) -> Array:
         xp = array_namespace(desired)
-        same = xp.all(desired[..., None, :] == _constant(self.anchors, desired), axis=-1)
+        same = xp.all(desired[..., None, :] == constant(self.anchors, desired), axis=-1)
         position = xp.astype(xp.argmax(xp.astype(same, xp.int32), axis=-1), xp.int32)
         return xp.where(xp.any(same, axis=-1), position, xp.full_like(position, -1))
 
@@ -277,14 +278,14 @@ class PointSetGoals(GoalSpace):
         xp = array_namespace(achieved, desired)
         points = xp.reshape(desired, (*desired.shape[:-1], self.n_max, 3))
         hit = xp.all(xp.round(achieved)[..., None, :] == points[..., 1:], axis=-1)
-        return _float32(xp.logical_and(hit, points[..., 0] > 0.5))
+        return as_float32(xp.logical_and(hit, points[..., 0] > 0.5))
 
     def success(self, achieved: Array, desired: Array) -> Array:
         xp = array_namespace(achieved, desired)
         return xp.any(self.item_rewards(achieved, desired) > 0, axis=-1)
 
     def reward(self, achieved: Array, desired: Array) -> Array:
-        return _float32(self.success(achieved, desired))
+        return as_float32(self.success(achieved, desired))
 
     def all_achieved(self, achieved: Array, desired: Array) -> Array:
         return self.item_rewards(achieved, desired) > 0
@@ -342,8 +343,8 @@ def low_discrepancy(count: int, dim: int) -> np.ndarray:
 def _pick(points: np.ndarray, uniform: Array) -> Array:
     """One of `points` [K, d], for a uniform number [..., 1]: [..., d]."""
     xp = array_namespace(uniform)
-    chosen = xp.floor(uniform * len(points)) == _constant(np.arange(len(points)), uniform)
-    return xp.sum(_float32(chosen)[..., None] * _constant(points, uniform), axis=-2)
+    chosen = xp.floor(uniform * len(points)) == constant(np.arange(len(points)), uniform)
+    return xp.sum(as_float32(chosen)[..., None] * constant(points, uniform), axis=-2)
 
 
 def _point_names(points: np.ndarray) -> tuple[str, ...]:
@@ -353,24 +354,6 @@ def _point_names(points: np.ndarray) -> tuple[str, ...]:
         if len(set(names)) == len(names):
             break
     return names
-
-
-def _float32(x: Array) -> Array:
-    xp = array_namespace(x)
-    return xp.astype(x, xp.float32, copy=False)
-
-
-def _bool(x: Array) -> Array:
-    xp = array_namespace(x)
-    return x if x.dtype == xp.bool else x > 0.5
-
-
-def _constant(values: np.ndarray, like: Array, dtype: Any = None) -> Array:
-    """`values` as an array of the library (and on the device) of `like`."""
-    xp = array_namespace(like)
-    if xp.__name__.endswith("torch"):
-        return xp.asarray(values, device=like.device, dtype=dtype)
-    return xp.asarray(values, dtype=dtype)
 
 
 def _unknown_name(name: str, names: Sequence[str]) -> str:

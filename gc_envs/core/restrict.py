@@ -7,6 +7,7 @@ import numpy as np
 
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Array, State, Task
+from gc_envs.core.world import World
 
 
 class RestrictedTask(Task[State]):
@@ -19,6 +20,7 @@ class RestrictedTask(Task[State]):
         self.on_success = task.on_success
         self.render_fps = task.render_fps
         self.layout = task.layout
+        self.compiler_options = task.compiler_options
         self.goals = task.goals.restrict(goals)
         self._kept = np.array(task.goals.positions(goals)) if isinstance(task.goals, FiniteGoals) else None
 
@@ -42,6 +44,12 @@ class RestrictedTask(Task[State]):
 
     def terminated(self, state: State) -> Array:
         return self.task.terminated(state)
+
+    def fault(self, state: State) -> Array:
+        return self.task.fault(state)
+
+    def world(self, num_envs: int) -> World | None:
+        return self.task.world(num_envs)
 
     def render(self, state: State, desired_goal: Array | None = None) -> np.ndarray:
         if desired_goal is not None and self._kept is not None:

@@ -10,11 +10,12 @@ from typing import Any, Generic, TypeVar
 import gymnasium
 import numpy as np
 
+from gc_envs.core.arrays import Array
 from gc_envs.core.goals import GoalSpace
 from gc_envs.core.layout import Layout
+from gc_envs.core.world import World
 
 State = TypeVar("State")
-Array = Any  # NumPy, JAX or torch: whatever the array API covers
 
 
 class Task(ABC, Generic[State]):
@@ -31,6 +32,7 @@ class Task(ABC, Generic[State]):
     on_success: str = "terminate"  # what reaching the goal does, the source's own: see `episode.OnSuccess`
     render_fps: int = 10
     layout: Layout | None = None  # what the categories in an integer observation are, for networks that one-hot them
+    compiler_options: dict[str, Any] | None = None  # for the outermost `jax.jit` around this task's functions
 
     @abstractmethod
     def reset(self, key: Array) -> State:
@@ -51,6 +53,14 @@ class Task(ABC, Generic[State]):
     def terminated(self, state: State) -> Array:
         """Whether the world has ended (death), bool []. Running out of time is truncation, not this."""
         return np.False_
+
+    def fault(self, state: State) -> Array:
+        """Whether the simulation has broken down in `state`, bool []: the lane goes back a step, ends and is counted."""
+        return np.False_
+
+    def world(self, num_envs: int) -> World | None:
+        """`num_envs` simulations that run outside JAX, where the task's physics does; else None."""
+        return None
 
     def sample_goal(self, key: Array, state: State, achieved: Array) -> Array:
         """A desired goal [D] for an episode that starts in `state`; by default the goal space's own sampler."""

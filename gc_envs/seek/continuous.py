@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from array_api_compat import array_namespace
 
-from gc_envs.core.goals import Array, BoxGoals
+from gc_envs.core.arrays import Array
+from gc_envs.core.goals import BoxGoals
 from gc_envs.core.task import Task
 from gc_envs.seek.trail import SeekState, extend, start_trail
 

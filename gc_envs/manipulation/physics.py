@@ -1,0 +1,177 @@
+"""What a manipulation task is: a MuJoCo model and pure functions, written once for every physics backend.
+
+The functions are array-API code over `SimState` with any leading batch axes `...`: NumPy float64 views of MuJoCo C's
+own memory, or JAX float32 arrays under MJX. This module imports neither JAX nor MuJoCo.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gymnasium
+import numpy as np
+from array_api_compat import array_namespace
+
+from gc_envs.core.arrays import Array, as_float32, constant
+from gc_envs.core.goals import BoxGoals
+from gc_envs.core.task import Task
+from gc_envs.core.world import World
+from gc_envs.manipulation.backends import resolve
+
+if TYPE_CHECKING:
+    import mujoco
+
+
+class SimState(NamedTuple):
+    """A simulation's state: everything that decides what MuJoCo does next, and the sensors that tasks read.
+
+    Names and meanings are those of `mujoco.MjData`; velocities are in m/s and rad/s.
+    """
+
+    qpos: Array  # [..., nq]
+    qvel: Array  # [..., nv]
+    ctrl: Array  # [..., nu]
+    mocap_pos: Array  # [..., nmocap, 3]
+    mocap_quat: Array  # [..., nmocap, 4]
+    qacc_warmstart: Array  # [..., nv]
+    sensordata: Array  # [..., nsensordata], of the state above, never of a substep before
+
+
+Simulator = Callable[[SimState, int], SimState]  # the state after so many substeps (0: only its sensors brought up to date)
+
+
+class PhysicsTask(Task[SimState]):
+    """A task in MuJoCo. Subclasses give a model, the attributes below and `start`, `act`, `features`, `reached`.
+
+    Args:
+        model: the compiled model, the same for all backends.
+        backend: "c" (MuJoCo C: native threads outside JAX, and by a callback inside `jit`), "mjx" (MuJoCo XLA), "warp"
+            (MJX on NVIDIA Warp), or "auto": "c" without a GPU; with one, "warp" where that is installed, else "mjx".
+        threads: of the "c" backend; 0 for as many as there are processors.
+
+    Raises:
+        ValueError: for an unknown backend.
+        ModuleNotFoundError: for one that is not installed, with the pip command that installs it.
+    """
+
+    goals: BoxGoals
+    observation_space: gymnasium.spaces.Box
+    action_space: gymnasium.spaces.Box
+    substeps = 20  # of the model's timestep, in one step
+    start_uniforms: int  # how many uniform numbers `start` takes
+    settling = 0  # steps without action between `start` and an episode's first observation
+
+    def __init__(self, model: "mujoco.MjModel", *, backend: str = "auto", threads: int = 0) -> None:
+        if threads < 0:
+            raise ValueError(f"threads must be at least 0, got {threads}")
+        self.model, self.backend, self.threads = model, resolve(backend), threads
+        self.render_fps = round(1 / (self.substeps * model.opt.timestep))
+        self._simulator: Simulator | None = None
+
+    # What a task defines ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def start(self, uniform: Array) -> SimState:
+        """A start state from `uniform` [..., start_uniforms] in [0, 1); its `sensordata` is not looked at."""
+
+    @abstractmethod
+    def act(self, state: SimState, action: Array) -> SimState:
+        """`state` with the controls that `action` [..., A], finite and within the action space, sets."""
+
+    @abstractmethod
+    def features(self, state: SimState) -> Array:
+        """What a policy sees, before it is clipped to `observation_space`: [..., n]."""
+
+    @abstractmethod
+    def reached(self, state: SimState) -> Array:
+        """The achieved goal, before it is clipped to its space: [..., d]."""
+
+    def lost(self, state: SimState) -> Array:
+        """Whether something has left the workspace, bool [...]; the model's numbers being finite is checked elsewhere."""
+        return array_namespace(state.qpos).zeros_like(state.qpos[..., 0], dtype=bool)
+
+    def usable(self, state: SimState) -> Array:
+        """Whether an episode may start in the settled start state `state`, bool [...]; another is drawn if not."""
+        return array_namespace(state.qpos).ones_like(state.qpos[..., 0], dtype=bool)
+
+    # What follows from it, for NumPy and JAX -----------------------------------------------------------------------------
+
+    def apply(self, state: SimState, action: Array) -> SimState:
+        """`act` for any action: clipped to the action space."""
+        xp = array_namespace(state.qpos)
+        low, high = constant(self.action_space.low, state.qpos), constant(self.action_space.high, state.qpos)
+        return self.act(state, xp.clip(xp.astype(action, state.qpos.dtype), low, high))
+
+    def fault(self, state: SimState) -> Array:
+        xp = array_namespace(state.qpos)
+        finite = xp.all(xp.isfinite(state.qpos), axis=-1) & xp.all(xp.isfinite(state.qvel), axis=-1)
+        return ~finite | self.lost(state)
+
+    def observe(self, state: SimState) -> Array:
+        return _clip(self.features(state), self.observation_space)
+
+    def achieved(self, state: SimState) -> Array:
+        return _clip(self.reached(state), self.goals.achieved_space)
+
+    # The task inside JAX --------------------------------------------------------------------------------------------
+
+    @property
+    def simulate(self) -> Simulator:
+        """One state's simulator on this task's backend, for use inside `jax.jit` and `jax.vmap`."""
+        if self._simulator is None:
+            from gc_envs.manipulation.jax_backends import make_simulator
+
+            self._simulator = make_simulator(self)
+        return self._simulator
+
+    @property
+    def compiler_options(self) -> dict[str, Any] | None:  # type: ignore[override]
+        """What XLA needs to compile MJX for a CPU; None elsewhere."""
+        if self.backend != "mjx":
+            return None
+        from gc_envs.manipulation.jax_backends import compiler_options
+
+        return compiler_options()
+
+    def reset(self, key: Array) -> SimState:
+        import jax
+
+        def draw(key):
+            state = self.simulate(self.start(jax.random.uniform(key, (self.start_uniforms,))), 0)
+            still = np.zeros(self.action_space.shape, np.float32)
+            return jax.lax.fori_loop(0, self.settling, lambda _, s: self.step(key, s, still), state)
+
+        def again(carry):
+            key, _ = carry
+            key, draw_key = jax.random.split(key)
+            return key, draw(draw_key)
+
+        key, draw_key = jax.random.split(key)
+        _, state = jax.lax.while_loop(lambda carry: ~self.usable(carry[1]), again, (key, draw(draw_key)))
+        return state
+
+    def step(self, key: Array, state: SimState, action: Array) -> SimState:
+        import jax.numpy as jnp
+
+        return self.simulate(self.apply(state, jnp.asarray(action)), self.substeps)
+
+    # The task outside JAX -------------------------------------------------------------------------------------------
+
+    def world(self, num_envs: int) -> World | None:
+        if self.backend != "c":
+            return None
+        from gc_envs.manipulation.c_backend import CWorld
+
+        return CWorld(self, num_envs)
+
+    def render(self, state: SimState, desired_goal: Array | None = None) -> np.ndarray:
+        from gc_envs.manipulation.render import draw
+
+        return draw(self, state, desired_goal)
+
+
+def _clip(values: Array, space: gymnasium.spaces.Box) -> Array:
+    """`values` as a member of `space`: float32, within its bounds."""
+    xp = array_namespace(values)
+    values = as_float32(values)
+    return xp.clip(values, constant(space.low, values), constant(space.high, values))
