@@ -10,7 +10,6 @@ import difflib
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import gymnasium
 import numpy as np

@@ -51,65 +51,44 @@ class GoalEnv(GoalInterface, gymnasium.Env):
         )  # fmt: skip
         self.observation_space = goal_dictionary(self.task)
         self.action_space = self.task.action_space
-        self.metadata = {**type(self).metadata, "render_fps": self.task.render_fps}
-        self._lane: Any = None
-        self._key: np.ndarray | None = None
-        self._compile()
+        self.metadata = {
+            **type(self).metadata, "render_fps": self.task.render_fps, "backend": self.task.backend
+        }  # fmt: skip
+        self._engine = self._make_engine()
 
-    def _compile(self) -> None:
-        import jax
-        import jax.numpy as jnp
+    def _make_engine(self) -> Any:
+        """A lane in a compiled program, or in a world outside JAX where the task has one."""
+        world = self.task.world(1)
+        if world is not None:
+            from gc_envs.core.host_lanes import HostLane
 
-        from gc_envs.core.lanes import LaneProgram
+            return HostLane(self.task, world, self.horizon, self.on_success)
+        from gc_envs.core.compiled_lanes import CompiledLane
 
-        program = LaneProgram(self.task, self.horizon, self.on_success)
-        goals = self.task.goals
-
-        def report(lane):
-            return program.observe(lane), {
-                "all_goals": program.all_goals(lane),
-                "goal": goals.index(lane.episode.desired),
-            }
-
-        def start(key, commanded, is_commanded):
-            def sampler(key, state, achieved):
-                return jnp.where(is_commanded, commanded, self.task.sample_goal(key, state, achieved))
-
-            lane = program.start(key, sampler)
-            return lane, goals.success(lane.achieved, lane.episode.desired), report(lane)
-
-        def advance(lane, action):
-            lane, verdict = program.advance(lane, action)
-            return lane, verdict, report(lane)
-
-        self._start, self._advance = jax.jit(start), jax.jit(advance)
+        return CompiledLane(self.task, self.horizon, self.on_success)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         super().reset(seed=seed)
         goal = check_options(options, ("goal",)).get("goal")
-        commanded = np.zeros(self.goals.desired_space.shape, np.float32) if goal is None else self.goals.command(goal)
+        command = None if goal is None else self.goals.command(goal)
         # A seed starts a new chain of keys; later resets go on along it, exactly as a lane's automatic resets do.
-        if seed is not None or self._lane is None:
-            self._key = draw_key(self.np_random)
-        else:
-            self._key = np.asarray(self._lane.key)
-        self._lane, success, report = self._start(self._key, commanded, goal is not None)
-        return self._report(report, success)
+        key = draw_key(self.np_random) if seed is not None or not self._engine.started else self._engine.key
+        return self._report(*self._engine.begin(key, command))
 
     def step(self, action: Any) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
-        if self._lane is None:
+        if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
-        action = check_actions(self.action_space, action)
-        self._lane, verdict, report = self._advance(self._lane, action)
-        observation, info = self._report(report, verdict.success)
+        verdict, observation, info = self._engine.step(check_actions(self.action_space, action))
+        observation, info = self._report(observation, info)
         return observation, float(verdict.reward), bool(verdict.terminated), bool(verdict.truncated), info
 
-    def _report(self, report: tuple[Any, dict[str, Any]], success: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        observation, info = to_numpy(report)
-        info["is_success"] = bool(success)
-        info["goal"] = int(info["goal"])
+    def _report(self, observation: dict[str, Any], info: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """`info` as a single environment gives it: plain numbers, and the goal's name."""
+        for name, kind in (("is_success", bool), ("goal", int), ("fault", bool)):
+            if name in info:
+                info[name] = kind(info[name])
         info["goal_name"] = self.goals.names[info["goal"]] if info["goal"] >= 0 else ""
         if not self.all_goals_info:
             del info["all_goals"]
@@ -120,33 +99,28 @@ class GoalEnv(GoalInterface, gymnasium.Env):
         if self.render_mode is None:
             gymnasium.logger.warn('render() needs render_mode="rgb_array" at construction')
             return None
-        if self._lane is None:
+        if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before render()")
-        return self.task.render(self._lane.state, np.asarray(self._lane.episode.desired))
+        return self._engine.render()
 
     def get_state(self) -> dict[str, Any]:
         """Everything that decides what happens next (world, goal, clock, random numbers), for `set_state`."""
-        if self._lane is None:
+        if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before get_state()")
-        return {"lane": to_numpy(self._lane), "np_random": self.np_random.bit_generator.state}
+        return {"lane": self._engine.get_state(), "np_random": self.np_random.bit_generator.state}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go back to what `get_state` returned, in this or another environment of the same kind."""
-        self._lane = to_numpy(state["lane"])
+        self._engine.set_state(state["lane"])
         self.np_random.bit_generator.state = state["np_random"]
 
-    def __getstate__(self) -> dict[str, Any]:  # compiled functions do not pickle, and need not
-        return {k: v for k, v in self.__dict__.items() if k not in ("_start", "_advance")} | {
-            "_lane": None if self._lane is None else to_numpy(self._lane)
-        }
+    def __getstate__(self) -> dict[str, Any]:  # compiled programs and simulators do not pickle, and need not
+        lane = self._engine.get_state() if self._engine.started else None
+        return {**self.__dict__, "_engine": None, "_lane": lane}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        lane = state.pop("_lane")
         self.__dict__.update(state)
-        self._compile()
-
-
-def to_numpy(tree: Any) -> Any:
-    """A copy of `tree` in fresh, writable NumPy arrays (a NumPy view of a JAX array is read-only)."""
-    import jax
-
-    return jax.tree.map(lambda leaf: np.array(leaf), jax.device_get(tree))
+        self._engine = self._make_engine()
+        if lane is not None:
+            self._engine.set_state(lane)

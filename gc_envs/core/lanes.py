@@ -52,12 +52,12 @@ class LaneProgram:
     def advance(self, lane: Lane, action: Array, sampler: GoalSampler | None = None) -> tuple[Lane, Verdict]:
         """One step of one lane; nothing is reset. `action` is one member of the task's action space.
 
-        An action that is not finite is a fault: the lane ends in the state it is in.
+        An action that is not finite and a simulation that breaks down are faults: the lane ends in the state it is in.
         """
         key, step_key, goal_key = _split(lane.key, 3)
         state, fault = self.task.step(_typed(step_key), lane.state, action), jnp.array(False)
         if self.can_fault:
-            fault = ~jnp.isfinite(action).all()
+            fault = ~jnp.isfinite(action).all() | self.task.fault(state)
             state = jax.tree.map(lambda old, new: jnp.where(fault, old, new), lane.state, state)
         achieved = self.task.achieved(state)
         episode, verdict = judge(

@@ -18,7 +18,7 @@ class RestrictedTask(Task[State]):
             raise ValueError(f"goals must be a list of at least one goal, got {goals!r}")
         self.task = task
         self.on_success = task.on_success
-        self.render_fps = task.render_fps
+        self.render_fps, self.backend = task.render_fps, task.backend
         self.layout = task.layout
         self.compiler_options = task.compiler_options
         self.goals = task.goals.restrict(goals)

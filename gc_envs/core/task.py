@@ -31,6 +31,7 @@ class Task(ABC, Generic[State]):
     horizon: int  # steps after which an episode is truncated, the source's own
     on_success: str = "terminate"  # what reaching the goal does, the source's own: see `episode.OnSuccess`
     render_fps: int = 10
+    backend: str = "jax"  # what computes the dynamics; environments name it in their metadata
     layout: Layout | None = None  # what the categories in an integer observation are, for networks that one-hot them
     compiler_options: dict[str, Any] | None = None  # for the outermost `jax.jit` around this task's functions
 
@@ -55,7 +56,7 @@ class Task(ABC, Generic[State]):
         return np.False_
 
     def fault(self, state: State) -> Array:
-        """Whether the simulation has broken down in `state`, bool []: the lane goes back a step, ends and is counted."""
+        """Whether the simulation has broken down in `state`, bool []: the lane goes back a step and ends."""
         return np.False_
 
     def world(self, num_envs: int) -> World | None:

@@ -9,7 +9,6 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from gc_envs.core.episode import OnSuccess
-from gc_envs.core.gym_env import to_numpy
 from gc_envs.core.interface import GoalInterface, check_actions, check_options, draw_key, goal_dictionary
 from gc_envs.core.task import Task
 
@@ -76,75 +75,46 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         self.num_envs, self.array = num_envs, array
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {
-            **type(self).metadata, "render_fps": self.task.render_fps, "autoreset_mode": self.autoreset_mode
+            **type(self).metadata, "render_fps": self.task.render_fps, "backend": self.task.backend,
+            "autoreset_mode": self.autoreset_mode,
         }  # fmt: skip
         self.render_lanes = list(range(num_envs) if render_lanes is None else render_lanes)
         self.single_observation_space = goal_dictionary(self.task)
         self.single_action_space = self.task.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._lanes: Any = None
         self._over = np.zeros(num_envs, bool)  # [N], the lanes that ended on the last step
         self._faults = np.zeros(num_envs, np.int32)
         self._pool, self._device = pool, device
-        self._compile()
+        self._engine = self._make_engine()
 
     def set_autoreset_mode(self, mode: AutoresetMode | str) -> None:
         """Change the autoreset mode. Episodes in progress are dropped, so the next call must be `reset`."""
         self.autoreset_mode = AutoresetMode(mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
-        self._lanes, self._over = None, np.zeros(self.num_envs, bool)
-        self._compile()
+        self._over = np.zeros(self.num_envs, bool)
+        self._engine = self._make_engine()
 
-    def _compile(self) -> None:
-        import jax
-        import jax.numpy as jnp
+    def _make_engine(self) -> Any:
+        """Lanes in a compiled program, or in a world outside JAX where the task has one."""
+        settings: dict[str, Any] = {
+            "horizon": self.horizon, "on_success": self.on_success, "autoreset_mode": self.autoreset_mode,
+            "all_goals_info": self.all_goals_info,
+        }  # fmt: skip
+        world = self.task.world(self.num_envs)
+        if world is None:
+            from gc_envs.core.compiled_lanes import CompiledLanes
 
-        from gc_envs.core.lanes import LaneProgram, default_pool
+            return CompiledLanes(
+                self.task, self.num_envs, **settings, array=self.array, pool=self._pool, device=self._device
+            )  # fmt: skip
+        if self.array != "numpy":
+            raise ValueError(
+                f"array={self.array!r} is for tasks computed by JAX; backend={self.task.backend!r} gives array='numpy'"
+            )
+        from gc_envs.core.host_lanes import HostLanes
 
-        program = LaneProgram(self.task, self.horizon, self.on_success, self._pool or default_pool(self.num_envs))
-        goals = self.task.goals
-
-        def describe(lanes, success):
-            info = {"is_success": success, "goal": goals.index(lanes.episode.desired)}
-            if self.all_goals_info:
-                info["all_goals"] = program.all_goals(lanes)
-            return info
-
-        def begin(lanes, mask, commanded, is_commanded):
-            lanes, _ = program.reset_where(lanes, mask)
-            desired = jnp.where((mask & is_commanded)[:, None], commanded, lanes.episode.desired)
-            lanes = lanes._replace(episode=lanes.episode._replace(desired=desired))
-            success = goals.success(lanes.achieved, desired)
-            return lanes, jax.vmap(program.observe)(lanes), describe(lanes, success)
-
-        def step(before, over, action):
-            lanes, verdict = jax.vmap(program.advance)(before, action)
-            if self.autoreset_mode is AutoresetMode.SAME_STEP:
-                final = jax.vmap(program.observe)(lanes), describe(lanes, verdict.success)
-                ended = verdict.over
-                lanes, observation = program.reset_where(lanes, ended, observation=final[0])
-            else:
-                final, ended = None, over & (self.autoreset_mode is AutoresetMode.NEXT_STEP)
-                # A lane that ended last time is reset now: what its action did, and the keys that took, never was.
-                lanes = lanes._replace(key=jnp.where(ended[:, None], before.key, lanes.key))
-                lanes, _ = program.reset_where(lanes, ended)
-                observation = jax.vmap(program.observe)(lanes)
-                verdict = verdict._replace(
-                    reward=jnp.where(ended, 0.0, verdict.reward),
-                    terminated=verdict.terminated & ~ended,
-                    truncated=verdict.truncated & ~ended,
-                    fault=verdict.fault & ~ended,
-                )
-            fresh = goals.success(lanes.achieved, lanes.episode.desired)
-            info = describe(lanes, jnp.where(ended, fresh, verdict.success))
-            if program.can_fault:
-                info["fault"] = verdict.fault
-            return lanes, observation, (verdict.reward, verdict.terminated, verdict.truncated), info, final
-
-        self._empty = jax.jit(program.empty)
-        self._begin = jax.jit(begin, donate_argnums=0)
-        self._step = jax.jit(step, donate_argnums=0)
+        return HostLanes(self.task, world, self.num_envs, **settings)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -153,18 +123,18 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         mask = self._mask(options.get("reset_mask"))
         commanded, is_commanded = self._command(options.get("goal"))
         self._seed_lanes(seed, mask)
-        self._lanes, observation, info = self._begin(self._lanes, mask, commanded, is_commanded)
+        observation, info = self._engine.begin(mask, commanded, is_commanded)
         self._over = np.asarray(self._over) & ~mask
-        return self._convert(observation), self._infos(info, mask)
+        return self._engine.convert(observation), self._infos(info, mask)
 
     def step(self, actions: Any) -> tuple[dict[str, Any], Any, Any, Any, dict[str, Any]]:
-        if self._lanes is None:
+        if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
         if self.autoreset_mode is AutoresetMode.DISABLED and self.array == "numpy" and self._over.any():
             lanes = np.flatnonzero(self._over).tolist()
             raise gymnasium.error.ResetNeeded(f"lanes {lanes} have ended: reset(options={{'reset_mask': mask}}) first")
-        self._lanes, observation, outcome, info, final = self._step(self._lanes, self._over, self._actions(actions))
-        reward, terminated, truncated = self._convert(outcome)
+        observation, outcome, info, final = self._engine.step(self._over, self._actions(actions))
+        reward, terminated, truncated = self._engine.convert(outcome)
         if self.array == "numpy":
             self._over = terminated | truncated
         else:
@@ -174,7 +144,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
             self._faults = self._faults + (infos if self.array == "numpy" else info)["fault"]
         if final is not None:
             self._add_final(infos, final)
-        return self._convert(observation), reward, terminated, truncated, infos
+        return self._engine.convert(observation), reward, terminated, truncated, infos
 
     @property
     def faults(self) -> np.ndarray:
@@ -183,24 +153,21 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
 
     def _seed_lanes(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
         """Give every lane of `mask` that is seeded, and every lane if none ever was, a new chain of keys."""
-        import jax
-
         seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else seed
         if seeds is not None and len(seeds) != self.num_envs:
             raise ValueError(f"{len(seeds)} seeds given for {self.num_envs} environments")
         if isinstance(seed, (int, np.integer)):
             super().reset(seed=int(seed))
-        if seeds is None and self._lanes is not None:
+        old = self._engine.keys
+        if seeds is None and old is not None:
             return
-        old = None if self._lanes is None else np.asarray(self._lanes.key)
         keys = np.empty((self.num_envs, 2), np.uint32)
         for i, lane_seed in enumerate(seeds or [None] * self.num_envs):
             if lane_seed is not None and mask[i]:  # as a single environment with this seed would
                 keys[i] = draw_key(gymnasium.utils.seeding.np_random(int(lane_seed))[0])
             else:
                 keys[i] = draw_key(self.np_random) if old is None else old[i]
-        keys = jax.device_put(keys, self._device)
-        self._lanes = self._empty(keys) if self._lanes is None else self._lanes._replace(key=keys)
+        self._engine.rekey(keys)
 
     def _mask(self, mask: Any) -> np.ndarray:
         if mask is None:
@@ -210,7 +177,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
             raise ValueError(
                 f"reset_mask must be bool [{self.num_envs}] with a True in it, got {mask.dtype} {mask.shape}"
             )
-        if self._lanes is None and not mask.all():
+        if not self._engine.started and not mask.all():
             raise gymnasium.error.ResetNeeded("the first reset must be of all lanes")
         return mask
 
@@ -239,31 +206,20 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
             raise ValueError(f"action of shape {actions.shape} given, expected {shape}")
         return actions
 
-    def _convert(self, tree: Any) -> Any:
-        """`tree` of JAX arrays as arrays of the library that the caller asked for."""
-        if self.array == "jax":
-            return tree
-        if self.array == "numpy":
-            return to_numpy(tree)
-        import jax
-        import torch
-
-        return jax.tree.map(torch.from_dlpack, tree)
-
     def _infos(self, info: dict[str, Any], mask: Any) -> dict[str, Any]:
         """`info` with Gymnasium's `_key` masks [N], at every level."""
-        return masked(self._convert(info), mask)
+        return masked(self._engine.convert(info), mask)
 
     def _add_final(self, infos: dict[str, Any], final: tuple[Any, dict[str, Any]]) -> None:
         """Gymnasium's `final_obs` and `final_info` of the lanes that ended, if any did."""
         if self.array != "numpy":
-            over = self._convert(self._over)
-            infos.update(final_obs=self._convert(final[0]), _final_obs=over)
-            infos.update(final_info=masked(self._convert(final[1]), over), _final_info=over)
+            over = self._engine.convert(self._over)
+            infos.update(final_obs=self._engine.convert(final[0]), _final_obs=over)
+            infos.update(final_info=masked(self._engine.convert(final[1]), over), _final_info=over)
             return
         if not self._over.any():
             return
-        observation, lanes = to_numpy(final[0]), np.full(self.num_envs, None, dtype=object)
+        observation, lanes = self._engine.convert(final[0]), np.full(self.num_envs, None, dtype=object)
         for lane in np.flatnonzero(self._over).tolist():
             lanes[lane] = {name: _take(value, lane) for name, value in observation.items()}
         infos.update(final_obs=lanes, _final_obs=self._over.copy())
@@ -274,30 +230,33 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         if self.render_mode is None:
             gymnasium.logger.warn('render() needs render_mode="rgb_array" at construction')
             return None
-        if self._lanes is None:
+        if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before render()")
-        import jax
-
-        def frame(lane: int) -> np.ndarray:
-            state, desired = jax.tree.map(lambda x: x[lane], (self._lanes.state, self._lanes.episode.desired))
-            return self.task.render(state, np.asarray(desired))
-
-        return tuple(frame(lane) for lane in self.render_lanes)
+        return tuple(self._engine.render(lane) for lane in self.render_lanes)
 
     def get_state(self) -> dict[str, Any]:
         """Everything that decides what happens next in all lanes, for `set_state`."""
-        if self._lanes is None:
+        if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before get_state()")
-        lanes, over = to_numpy((self._lanes, self._over))
-        return {"lanes": lanes, "over": over, "np_random": self.np_random.bit_generator.state}
+        over = np.array(self._over)
+        return {"lanes": self._engine.get_state(), "over": over, "np_random": self.np_random.bit_generator.state}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go back to what `get_state` returned, in this or another environment of the same kind and size."""
-        import jax
-
-        self._lanes = jax.device_put(to_numpy(state["lanes"]), self._device)
+        self._engine.set_state(state["lanes"])
         self._over = state["over"].copy()
         self.np_random.bit_generator.state = state["np_random"]
+
+    def __getstate__(self) -> dict[str, Any]:  # compiled programs and simulators do not pickle, and need not
+        lanes = self._engine.get_state() if self._engine.started else None
+        return {**self.__dict__, "_engine": None, "_lanes": lanes, "_over": np.array(self._over)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        lanes = state.pop("_lanes")
+        self.__dict__.update(state)
+        self._engine = self._make_engine()
+        if lanes is not None:
+            self._engine.set_state(lanes)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """What every lane answers: all lanes share one task, so the answer is worked out once and repeated."""

@@ -139,9 +139,9 @@ def test_goals_restrict_what_is_drawn_and_told(grid_task):
     whole.reset(options={"goal": names[0]})
     np.testing.assert_array_equal(env.render(), whole.render())
     row, column = map(int, names[1].removeprefix("position/").split("-"))
-    env._lane = env._lane._replace(state=env._lane.state._replace(position=np.int32([row, column])))
-    env._lane = env._lane._replace(achieved=np.asarray(env.task.achieved(env._lane.state)))
-    np.testing.assert_array_equal(env._lane.achieved, [False, True])
+    lane = env.get_state()["lane"]
+    lane = lane._replace(state=lane.state._replace(position=np.int32([row, column])))
+    np.testing.assert_array_equal(env.task.achieved(lane.state), [False, True])
 
 
 @pytest.mark.parametrize("on_success", ["terminate", "continue", "resample"])
@@ -235,7 +235,7 @@ def test_a_step_compiles_once(grid_task, compilations):
         env.step(action)
     env.reset(seed=1, options={"goal": 0})
     env.step(1)
-    assert env._advance._cache_size() == env._start._cache_size() == 1
+    assert env._engine._advance._cache_size() == env._engine._start._cache_size() == 1
     assert compilations.count == before
 
 

@@ -256,7 +256,7 @@ def test_torch_arrays_share_the_memory_of_the_jax_ones(grid_task):
     torch = pytest.importorskip("torch")
     envs = make(grid_task, array="torch")
     source = jax.numpy.arange(6.0).block_until_ready()
-    assert envs._convert(source).data_ptr() == source.unsafe_buffer_pointer()
+    assert envs._engine.convert(source).data_ptr() == source.unsafe_buffer_pointer()
     observation, _ = envs.reset(seed=0)
     assert observation["desired_goal"].dtype == torch.float32
 
@@ -426,13 +426,13 @@ for mode in ("NextStep", "SameStep"):
     envs = GoalVectorEnv(make_task("GC-Gridworld-v0", size=5), 4, array="jax", device=device, horizon=3,
                          autoreset_mode=mode)
     observation, info = envs.reset(seed=0)
-    check((observation, envs._lanes, {k: v for k, v in info.items() if k[0] != "_" and k != "all_goals"}))
+    check((observation, envs._engine.lanes, {k: v for k, v in info.items() if k[0] != "_" and k != "all_goals"}))
     for t in range(8):
         with jax.transfer_guard_device_to_host("disallow"):
             observation, reward, terminated, truncated, info = envs.step(
                 jax.device_put(np.full(4, t % 4, np.int32), device)
             )
-        check((observation, reward, terminated, truncated, envs._lanes, info["all_goals"]["achieved"]))
+        check((observation, reward, terminated, truncated, envs._engine.lanes, info["all_goals"]["achieved"]))
         if t == 1:
             before = len(compiled)
     assert len(compiled) == before, "a later step compiled again"
