@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gc_envs.core.goals import FiniteGoals
+from gc_envs.core.goals import BoxGoals, FiniteGoals
 from gc_envs.core.layout import Layout
 from gc_envs.core.task import Task
 
@@ -50,3 +50,61 @@ class ChainTask(Task[ChainState]):
 
     def terminated(self, state):
         return (state.cell == 2) & self.cliff
+
+
+class PointWorld:
+    """A `World` of points on a line: x' = x + a, starting in [-1, 1); a point beyond 5 breaks its simulation."""
+
+    def __init__(self, num_envs):
+        self.position = np.zeros((num_envs, 1))
+
+    def reset(self, lanes, generators):
+        self.position[lanes] = [[generator.uniform(-1, 1)] for generator in generators]
+
+    def step(self, lanes, actions):
+        moved = self.position[lanes] + np.clip(actions, -1, 1)
+        fault = ~(np.abs(moved) <= 5).all(axis=1)  # true for NaN too
+        self.position[lanes[~fault]] = moved[~fault]
+        return fault
+
+    def observe(self):
+        return self.position.astype(np.float32)
+
+    def achieved(self):
+        return self.position.astype(np.float32)
+
+    def render(self, lane, desired_goal):
+        return np.full((2, 2, 3), int(10 * self.position[lane, 0]) % 256, np.uint8)
+
+    def get_state(self):
+        return self.position.copy()
+
+    def set_state(self, state):
+        self.position = state.copy()
+
+
+def _apart(achieved, desired):
+    return abs(achieved - desired)[..., 0]
+
+
+class PointTask(Task[np.ndarray]):
+    """`PointWorld` with goals in [-2, 2], reached within half a unit; it has no dynamics inside JAX."""
+
+    action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+    observation_space = gymnasium.spaces.Box(-5, 5, (1,), np.float32)
+    horizon = 6
+    on_success = "continue"
+    backend = "points"
+
+    def __init__(self):
+        low, high = np.float32([-2]), np.float32([2])
+        bounds = np.float32([-5]), np.float32([5])
+        self.goals = BoxGoals(low, high, threshold=0.5, distance=_apart, achieved_bounds=bounds, num_anchor_goals=8)
+
+    def reset(self, key):
+        raise AssertionError("a task with a world is not run by JAX")
+
+    step = observe = achieved = reset
+
+    def world(self, num_envs):
+        return PointWorld(num_envs)
