@@ -69,8 +69,8 @@ def train_help(agent: Positional[str], env_id: Positional[str]) -> None:
     """Train an agent in a run folder. `gc-envs train AGENT ID --help` lists every setting with its default.
 
     Args:
-        agent: leo (finite goals); her-ddpg, her-td3, her-sac, her-dqn (Stable-Baselines3 with hindsight); the same
-            with reengage- for her-; multi-reengage (sets of points).
+        agent: leo (finite goals); her-ddpg, her-td3, her-sac, her-tqc, her-dqn (Stable-Baselines3 with hindsight);
+            reengage- for her- in all of these but her-tqc; multi-reengage (sets of points).
         env_id: a registered id, see `gc-envs list`.
     """
 
@@ -123,7 +123,7 @@ def render(
     seed: int = 0,
     max_steps: int = 200,
     out: Path | None = None,
-    fps: int = 10,
+    fps: int | None = None,
 ) -> None:
     """Film a trained agent on the way to one goal or more.
 
@@ -133,7 +133,7 @@ def render(
         seed: of the world.
         max_steps: of an episode.
         out: the GIF to write; default in the run folder.
-        fps: frames per second.
+        fps: frames per second; default the environment's own.
     """
     from gc_envs.agents import load_agent
     from gc_envs.evaluation.report import record_episodes, save_gif
@@ -145,7 +145,7 @@ def render(
     path = out or run / f"{'+'.join(goal or ('drawn',)).replace('/', '_')}-seed{seed}.gif"
     wanted = " ".join(["--goal", *goal, ""]) if goal else ""
     comment = f"gc-envs render {run.name} {wanted}--seed {seed} ({policy.run.env_id})"
-    print(f"wrote {save_gif(episodes, path, fps, comment=comment)}")
+    print(f"wrote {save_gif(episodes, path, fps or policy.task.render_fps, comment=comment)}")
 
 
 def play(env_id: Positional[str], goal: str | None = None, seed: int | None = None, env_kwargs: EnvKwargs = ()) -> None:

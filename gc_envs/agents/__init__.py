@@ -11,6 +11,7 @@ LEARNERS = {  # name -> "module:class"
     "her-ddpg": f"{_SB3}:HerDDPG",
     "her-td3": f"{_SB3}:HerTD3",
     "her-sac": f"{_SB3}:HerSAC",
+    "her-tqc": f"{_SB3}:HerTQC",
     "her-dqn": f"{_SB3}:HerDQN",
     "reengage-ddpg": f"{_SB3}:HerReenGAGEDDPG",
     "reengage-td3": f"{_SB3}:HerReenGAGETD3",
@@ -30,7 +31,7 @@ def get_learner(name: str) -> Any:
     if name not in LEARNERS:
         raise ValueError(f"unknown agent {name!r}; known: {', '.join(LEARNERS)}")
     module, attribute = LEARNERS[name].split(":")
-    if module == _SB3 and importlib.util.find_spec("stable_baselines3") is None:
+    if module == _SB3 and not all(map(importlib.util.find_spec, ("stable_baselines3", "sb3_contrib"))):
         raise ModuleNotFoundError(f'{name} needs Stable-Baselines3; install it with: pip install "gc_envs[sb3]"')
     return getattr(importlib.import_module(module), attribute)
 

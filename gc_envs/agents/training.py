@@ -89,15 +89,15 @@ def train(learner: JaxLearner, run: Run, schedule: Schedule, evaluate: Evaluate)
     Raises:
         Interrupted: after SIGINT or SIGTERM, with everything saved.
     """
-    key = jax.random.key(learner.config.seed)
+    key, options = jax.random.key(learner.config.seed), learner.task.compiler_options
     latest = run.latest()
     with Progress(learner.total_steps, run.folder.name) as progress, noted_signals() as signals:
         progress.say("compiling ..." if latest is None else f"restoring {latest.name} and compiling ...")
         if latest is None:
-            state = jax.jit(learner.init)(key)
+            state = jax.jit(learner.init, compiler_options=options)(key)
         else:
             state = jax.device_put(restore(latest, jax.eval_shape(learner.init, key)))
-        run_chunk = jax.jit(_chunk(learner), donate_argnums=0)
+        run_chunk = jax.jit(_chunk(learner), donate_argnums=0, compiler_options=options)
         done, last, length = int(state.update), learner.num_updates, 1
         log = Log(run, done * learner.steps_per_update, schedule.tensorboard)
         eval_at, save_at = schedule.milestones(last)

@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from sb3_contrib import TQC
 from stable_baselines3 import DDPG, DQN, SAC, TD3
 from stable_baselines3.common.noise import NormalActionNoise
 
@@ -123,11 +124,17 @@ class HerSAC(SB3Learner):
     name, model_class, config_class = "her-sac", SAC, OffPolicyConfig
 
 
+class HerTQC(SB3Learner):
+    """TQC (truncated quantile critics, of SB3-Contrib) with hindsight."""
+
+    name, model_class, config_class = "her-tqc", TQC, OffPolicyConfig
+
+
 class HerDQN(SB3Learner):
     """DQN with hindsight."""
 
     name, model_class, config_class = "her-dqn", DQN, DQNConfig
-    action_kind, others = gymnasium.spaces.Discrete, "her-ddpg, her-td3, her-sac or reengage-ddpg"
+    action_kind, others = gymnasium.spaces.Discrete, "her-ddpg, her-td3, her-sac, her-tqc or reengage-ddpg"
 
 
 class HerReenGAGEDDPG(SB3Learner):

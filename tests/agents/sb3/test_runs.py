@@ -24,7 +24,7 @@ IDS = {
     "multi": ["GC-DriveSeek-v0", "--env-kwargs", "max_goals=5"],
 }
 AGENTS = ["her-ddpg", "reengage-ddpg", "her-td3", "reengage-sac", "reengage-dqn", "multi-reengage"]
-OTHERS = ["reengage-td3", "her-sac", "her-dqn"]  # the same classes in other combinations
+OTHERS = ["reengage-td3", "her-tqc", "her-sac", "her-dqn"]  # the same classes in other combinations
 
 
 def command(folder, agent, *flags, steps=120):
@@ -130,7 +130,7 @@ def test_a_run_of_several_lanes_resumes_bitwise(tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (["her-sac", "GC-Gridworld-v0"], "needs Box actions, GridworldTask has Discrete(4); use her-dqn"),
-        (["her-dqn", "GC-ContinuousSeek-v0"], "use her-ddpg, her-td3, her-sac or reengage-ddpg"),
+        (["her-dqn", "GC-ContinuousSeek-v0"], "use her-ddpg, her-td3, her-sac, her-tqc or reengage-ddpg"),
         (["her-ddpg", "GC-DriveSeek-v0"], "use multi-reengage, or her_goals=0"),
         (["multi-reengage", "GC-ContinuousSeek-v0"], "needs goals that are sets of points"),
         (["reengage-ddpg", "GC-ContinuousSeek-v0", "--alpha", "-1"], "alpha must be at least 0, got -1.0"),
