@@ -20,6 +20,7 @@ IDS = {
     "ddpg": ["GC-ContinuousSeek-v0", "--env-kwargs", "dim=2"],
     "td3": ["GC-ContinuousSeek-v0", "--env-kwargs", "dim=2"],
     "sac": ["GC-ContinuousSeek-v0", "--env-kwargs", "dim=2"],
+    "tqc": ["GC-ContinuousSeek-v0", "--env-kwargs", "dim=2"],
     "dqn": ["GC-BitFlip-v0", "--env-kwargs", "bits=4"],
     "multi": ["GC-DriveSeek-v0", "--env-kwargs", "max_goals=5"],
 }
