@@ -34,6 +34,24 @@ class EnvRow:
     suites: tuple[str, ...] = ()
 
 
+def _panda(name: str, variant: str, summary: str) -> tuple[EnvRow, EnvRow]:
+    """The rows of a Panda task: with reward -1 or 0, and with minus the distance."""
+
+    def row(dense: bool) -> EnvRow:
+        return EnvRow(
+            f"GC-Panda{name}{'Dense' if dense else ''}-v0",
+            family="manipulation",
+            task="gc_envs.manipulation.panda:PandaTask",
+            summary=summary + (", dense reward" if dense else ""),
+            kwargs={"variant": variant, "dense": dense},
+            requires="mujoco",
+            extra="manipulation",
+            suites=() if dense else ("continuous", "manipulation", "panda"),
+        )
+
+    return row(False), row(True)
+
+
 ROWS = (
     EnvRow(
         "GC-Gridworld-v0",
@@ -93,6 +111,28 @@ ROWS = (
         task="gc_envs.seek.bitflip:BitFlipTask",
         summary="a string of bits is turned into another, bit by bit",
         suites=("seek", "quick"),
+    ),
+    *_panda("Reach", "reach", "a Panda arm moves its hand to a point in the air"),
+    *_panda("Push", "push", "a Panda arm pushes a cube to a point on the table"),
+    *_panda("Slide", "slide", "a Panda arm hits a puck that slides beyond its reach"),
+    *_panda("PickAndPlace", "pick_and_place", "a Panda arm lifts a cube to a point in the air or on the table"),
+    EnvRow(
+        "GC-HandReach-v0",
+        family="manipulation",
+        task="gc_envs.manipulation.hand:HandReachTask",
+        summary="a Shadow Hand brings its fingertips to five points",
+        requires="gymnasium_robotics",
+        extra="hand",
+        suites=("continuous", "manipulation", "hand"),
+    ),
+    EnvRow(
+        "GC-HandManipulateBlock-v0",
+        family="manipulation",
+        task="gc_envs.manipulation.hand:HandManipulateBlockTask",
+        summary="a Shadow Hand turns a block to a pose",
+        requires="gymnasium_robotics",
+        extra="hand",
+        suites=("continuous", "manipulation", "hand"),
     ),
 )
 

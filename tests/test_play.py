@@ -1,23 +1,38 @@
 """The play window, headless: SDL's dummy driver and events made by hand."""
 
+import importlib.util
 import os
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 pygame = pytest.importorskip("pygame")
 
-from gc_envs import play as play_module  # noqa: E402  (after the driver is chosen)
-from gc_envs.play import COMMANDS, KEYS, REACHED, Game, Window, bindings, play  # noqa: E402
+from gc_envs.play import play  # noqa: E402  (after the driver is chosen)
+from gc_envs.play.game import PENDING, REACHED, TEXT, Game  # noqa: E402
+from gc_envs.play.keys import COMMANDS, KEYS, Press, action_of, bindings  # noqa: E402
+from gc_envs.play.window import Window  # noqa: E402
+from gc_envs.registration import get_row, make_task  # noqa: E402
 
 GRID = {"size": 5, "wall_density": 0.0}
 
 
 def key(name: str, mod: int = 0) -> Any:
-    code = getattr(pygame, f"K_{name}" if len(name) == 1 else f"K_{name.upper()}")
+    code = getattr(pygame, "K_" + (name if len(name) == 1 else name.replace(" ", "").upper()))
     return pygame.event.Event(pygame.KEYDOWN, key=code, mod=mod)
+
+
+def keys_of(env_id: str, **kwargs: Any) -> Any:
+    return bindings(env_id, make_task(env_id, **kwargs).action_space)
+
+
+def skip_unless_installed(env_id: str) -> None:
+    needed = get_row(env_id).requires
+    if needed and importlib.util.find_spec(needed) is None:
+        pytest.skip(f"{env_id} needs {needed}")
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +42,7 @@ def _never_wait(monkeypatch):
 
 @pytest.fixture
 def window():
-    yield Window("test", bindings("GC-Gridworld-v0"))
+    yield Window("test")
     pygame.quit()
 
 
@@ -52,30 +67,35 @@ def game(shared_game):
 def test_every_craftax_action_has_its_own_key(env_id, package):
     pytest.importorskip("craftax")
     names = [action.name.lower() for action in pytest.importorskip(package).Action]
-    assert [pair.split(":", 1)[0] for pair in KEYS[env_id].split()] == names
-    actions = bindings(env_id).actions
-    assert sorted(set(actions.values())) == list(range(len(names)))
-    assert len(actions) == len(names) + 4  # no key twice; arrows besides
+    (page,) = bindings(env_id, gymnasium.spaces.Discrete(len(names))).pages
+    assert sorted(set(page.actions.values())) == list(range(len(names)))
+    assert len(page.actions) == len(names) + 4  # no key twice; arrows besides
+    told = {label: names[page.actions[key]] for key, label in page.labels if key in page.actions}
+    assert [label.replace(" ", "_") for label in told] == list(told.values())
+    assert {key: names[page.actions[key]] for key in "adws"} == {"a": "left", "d": "right", "w": "up", "s": "down"}
 
 
 @pytest.mark.parametrize("env_id", KEYS)
 def test_key_names_are_pygames(env_id, window):
-    for name in bindings(env_id).actions:
-        assert pygame.key.name(pygame.key.key_code(name)) == name
+    skip_unless_installed(env_id)
+    for page in keys_of(env_id).pages:
+        for name in page.actions:
+            assert pygame.key.name(pygame.key.key_code(name)) == name
 
 
 def test_commands_yield_to_the_games_keys():
-    grid, craftax = bindings("GC-Gridworld-v0"), bindings("GC-Craftax-v0")
+    grid = bindings("GC-Gridworld-v0", gymnasium.spaces.Discrete(4))
+    craftax = bindings("GC-Craftax-v0", gymnasium.spaces.Discrete(43))
     for name, command in COMMANDS.items():
         assert grid.command(name, ctrl=False) == grid.command(name, ctrl=True) == command
         assert craftax.command(name, ctrl=False) is None
         assert craftax.command(name, ctrl=True) == command
     assert craftax.command("escape", ctrl=False) == "quit"
-    assert ("ctrl r", "reset") in craftax.labels
+    assert ("ctrl r", "reset") in craftax.labels(0)
 
 
 def test_moves_goals_and_end(window, game):
-    assert game.panel()[0] == ("goal: position/2-4", play_module.PENDING)
+    assert game.panel()[0] == ("goal: position/2-4", PENDING)
     for name in ("right", "d"):
         assert window.handle(key(name), game)
     assert game.steps == 2
@@ -120,6 +140,146 @@ def test_warm_up_leaves_no_trace(game):
         game.step(action)
         again.step(action)
     assert game.panel() == again.panel()
+
+
+def test_pairs_of_coordinates_by_tab_and_digits(window):
+    game = Game("GC-ContinuousSeek-v0", None, 0, {})
+    start = game.panel()
+    for name, mod in (("right", 0), ("up", 0), ("tab", 0), ("a", 0), ("up", pygame.KMOD_LSHIFT), ("3", 0), ("down", 0)):
+        assert window.handle(key(name, mod), game)
+    assert game.steps == 4, "a key that turns the page, or has no meaning, is no step"
+    np.testing.assert_allclose(game.observation["observation"], [1, 1, -1, 1 / 3, 0])
+    assert ("keys act on: x5", TEXT) in game.panel()
+    window.handle(key("left", pygame.KMOD_LALT), game)
+    window.handle(key("tab"), game)
+    window.handle(key("space"), game)
+    np.testing.assert_allclose(game.observation["observation"], [1, 1, -1, 1 / 3, -0.1], rtol=1e-6)
+    assert ("keys act on: x1, x2", TEXT) in game.panel()
+    assert game.steps == 6
+    goal = [float(x) for x in start[0][0].removeprefix("goal: (").removesuffix(")").split(", ")]
+    np.testing.assert_allclose(goal, game.observation["desired_goal"], atol=5e-3)
+    window.handle(key("n"), game)
+    assert game.observation["desired_goal"] in game.env.goals.anchors
+    window.handle(key("r"), game)
+    assert not game.observation["observation"].any()
+    assert game.observation["desired_goal"] in game.env.goals.anchors
+
+
+def test_a_long_goal_is_wrapped():
+    game = Game("GC-ContinuousSeek-v0", None, 0, {"dim": 20})
+    assert sum(colour == PENDING for _, colour in game.panel()) >= 3
+    assert max(len(line) for line, _ in game.panel()) <= 60
+
+
+def test_left_turns_left_and_points_are_counted(window):
+    game = Game("GC-DriveSeek-v0", None, 3, {})
+    game.goal = [[1, 0], [2, 0], [9, 9]]
+    game.reset()
+    for name, mod in (("up", 0), ("up", 0), ("left", 0), ("d", pygame.KMOD_LSHIFT)):
+        window.handle(key(name, mod), game)
+        if game.steps == 2:
+            assert game.panel()[0] == ("goal: any of 3 points  (reached)", REACHED)
+            assert [line for line, _ in game.panel()[2:]] == ["goals that hold now (1):", "  (2, 0)"]
+    np.testing.assert_allclose(game.observation["observation"][2:], [np.cos(1 / 3), np.sin(1 / 3)], rtol=1e-5)
+    place = game.observation["observation"].copy()
+    window.handle(key("n"), game)
+    assert game.goal.shape == game.env.goals.desired_space.shape
+    assert game.panel()[0][0] != "goal: any of 3 points"
+    window.handle(key("up"), game)
+    moved = game.observation["observation"][:2] - place[:2]
+    np.testing.assert_allclose(moved, place[2:], rtol=1e-4)
+    np.testing.assert_array_equal(game.observation["desired_goal"], game.goal)
+
+
+def test_noise_comes_on_top_of_a_move(window):
+    game = Game("GC-NoisySeek-v0", None, 0, {})
+    state = game.env.get_state()
+    places = {}
+    for name in ("space", "left", "w"):
+        game.env.set_state(state)
+        window.handle(key(name), game)
+        places[name] = game.observation["observation"]
+    np.testing.assert_allclose(places["left"] - places["space"], [-1, 0], atol=1e-6)
+    np.testing.assert_allclose(places["w"] - places["space"], [0, 1], atol=1e-6)
+
+
+def test_every_bit_has_a_key(window):
+    game = Game("GC-BitFlip-v0", None, 0, {"bits": 40})
+    start = game.observation["observation"].copy()
+    for name in ("0", "9", "a", "tab", "0", "6"):
+        window.handle(key(name), game)
+    assert np.flatnonzero(game.observation["observation"] != start).tolist() == [0, 9, 10, 33, 39]
+    for bits in (1, 33, 34, 100):
+        pages = keys_of("GC-BitFlip-v0", bits=bits).pages
+        assert [bit for page in pages for bit in page.actions.values()] == list(range(bits))
+        assert not any(command in page.actions for page in pages for command in COMMANDS)
+
+
+def test_what_is_held_stays_and_flips():
+    space, held = gymnasium.spaces.Box(-1.0, 1.0, (3,), np.float32), np.float32([0, 0, 1])
+    assert action_of(Press(push={0: -1}), held, space, scale=0.5).tolist() == [-0.5, 0, 1]
+    assert action_of(Press(flip=(2,)), held, space).tolist() == [0, 0, -1]
+    assert action_of(Press(keep={1: 0.75}), held, space).tolist() == [0, 0.75, -1]
+    assert action_of(Press(keep={1: 0.75}), held, space).tolist() == [0, 1, -1]
+    assert action_of(Press(push={1: 1, 0: 1}), held, space).tolist() == [1, 1, -1]
+    assert held.tolist() == [0, 1, -1]
+
+
+@pytest.mark.parametrize("env_id", ["GC-PandaReach-v0", "GC-PandaPickAndPlaceDense-v0"])
+def test_a_panda_follows_the_keys_as_its_camera_sees_it(env_id, window, monkeypatch):
+    skip_unless_installed(env_id)
+    monkeypatch.setattr(Window, "draw", lambda self, game: None)  # frames: tests/manipulation/test_render.py
+    game = Game(env_id, None, 0, {"backend": "c"})
+    for names, axis, sign in (
+        (("page up", "e"), 2, 1),
+        (("left", "a"), 1, -1),
+        (("right", "d"), 1, 1),
+        (("up", "w"), 0, -1),
+        (("down", "s"), 0, 1),
+        (("page down", "q"), 2, -1),
+    ):
+        before = game.observation["observation"][:3].copy()
+        for name in names:
+            window.handle(key(name), game)
+        window.handle(key("space"), game)
+        window.handle(key("space"), game)  # a displacement is begun in one step, not finished
+        moved = game.observation["observation"][:3] - before
+        assert np.abs(moved).argmax() == axis
+        assert moved[axis] * sign > 0.02
+    assert game.steps == 6 * 4
+
+
+def test_the_space_bar_opens_and_closes_the_gripper(window, monkeypatch):
+    skip_unless_installed("GC-PandaPickAndPlace-v0")
+    monkeypatch.setattr(Window, "draw", lambda self, game: None)
+    game = Game("GC-PandaPickAndPlace-v0", None, 0, {"backend": "c"})
+    widths = []
+    for name in ("e", "space", "w", "w", "space", "w", "w"):
+        window.handle(key(name), game)
+        widths.append(float(game.observation["observation"][6]))
+    assert widths[3] < widths[0] - 0.01
+    assert widths[6] > widths[3] + 0.01
+    assert game.held.tolist() == [0, 0, 0, 1]
+
+
+def test_fingers_stay_where_they_are_sent(window, monkeypatch):
+    skip_unless_installed("GC-HandReach-v0")
+    monkeypatch.setattr(Window, "draw", lambda self, game: None)
+    game = Game("GC-HandReach-v0", None, 0, {"backend": "c"})
+    start = game.observation["achieved_goal"].reshape(5, 3).copy()
+    game.press("space")
+    assert np.abs(game.observation["achieved_goal"].reshape(5, 3) - start).max() < 0.02, "the hand stays as it starts"
+    for name in ("3", *6 * ["down"], *10 * ["space"]):
+        window.handle(key(name), game)
+    assert ("keys act on: middle finger", TEXT) in game.panel()
+    moved = np.linalg.norm(game.observation["achieved_goal"].reshape(5, 3) - start, axis=1)
+    assert moved.argmax() == 1
+    assert moved[1] > 0.05
+    assert game.held[[6, 7]].tolist() == pytest.approx([0.9, 1.0])
+    pages = keys_of("GC-HandReach-v0").pages
+    assert [page.name for page in pages] == [
+        "wrist", "forefinger", "middle finger", "ring finger", "little finger", "thumb"
+    ]  # fmt: skip
 
 
 def test_draw(window, game):
@@ -180,8 +340,7 @@ def test_no_screen(monkeypatch):
 @pytest.mark.parametrize("env_id", ["GC-Craftax-v0", "GC-Craftax-Classic-v0"])
 def test_craftax(env_id):
     pytest.importorskip("craftax")
-    keys = bindings(env_id)
-    window, game = Window(env_id, keys), Game(env_id, None, 0, {})
+    window, game = Window(env_id), Game(env_id, None, 0, {})
     game.warm_up()
     frame = np.asarray(game.env.render())
     for name in ("d", "space", "s", "n"):

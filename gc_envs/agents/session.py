@@ -53,8 +53,10 @@ def train_run(
     if resume and run_dir is None:
         raise RunError("--resume needs --run-dir, the run to go on with")
     folder = Path(run_dir or Path("runs") / f"{agent}-{env_id}-{datetime.now():%Y%m%d-%H%M%S}")
-    wanted = Run(folder, agent, env_id, env_kwargs, dataclasses.asdict(config))
     task = make_task(env_id, **env_kwargs)
+    if task.backend != "jax":  # so that the run says which physics it is about, and goes on with the same
+        env_kwargs["backend"] = task.backend
+    wanted = Run(folder, agent, env_id, env_kwargs, dataclasses.asdict(config))
     learner = learner_class(task, config)
     if resume and folder.is_dir() and any(folder.iterdir()):
         run = open_run(folder)
@@ -91,15 +93,18 @@ def finish(policy: Any, run: Run, result: Evaluation) -> None:
     console = Console(stderr=True)
     save_json(result, run.folder / "evaluation.json")
     print(format_table(result))
-    curve = plot_learning_curve(run.folder, f"{run.agent} on {run.env_id}")
+    written = [plot_learning_curve(run.folder, f"{run.agent} on {run.env_id}"), run.folder / "evaluation.json"]
     console.print("filming the agent ...", highlight=False)
-    episodes = record_episodes(
-        policy, run.env_id, filmed_goals(result), seed=result["seed"], max_steps=min(FILM_STEPS, result["max_steps"]),
-        env_kwargs=run.env_kwargs,
-    )  # fmt: skip
-    comment = f"gc-envs: {run.agent} on {run.env_id}, seed {result['seed']}"
-    film = save_gif(episodes, run.folder / "agent.gif", comment=comment)
-    for path in (curve, film, run.folder / "evaluation.json"):
+    try:
+        episodes = record_episodes(
+            policy, run.env_id, filmed_goals(result), seed=result["seed"],
+            max_steps=min(FILM_STEPS, result["max_steps"]), env_kwargs=run.env_kwargs,
+        )  # fmt: skip
+        comment = f"gc-envs: {run.agent} on {run.env_id}, seed {result['seed']}"
+        written.append(save_gif(episodes, run.folder / "agent.gif", policy.task.render_fps, comment=comment))
+    except OSError as error:  # a machine that cannot draw has trained all the same
+        console.print(f"no film: {error}", highlight=False)
+    for path in written:
         console.print(f"wrote {path}", highlight=False)
 
 

@@ -24,7 +24,9 @@ def resolve(backend: str) -> str:
         raise ValueError(f"backend={backend!r} is not one of {['auto', *REQUIRES]}")
     module, extra = REQUIRES[backend]
     if not _is_installed(module):
-        raise ModuleNotFoundError(f'backend={backend!r} needs {module}; install it with: pip install "gc_envs[{extra}]"')
+        raise ModuleNotFoundError(
+            f'backend={backend!r} needs {module}; install it with: pip install "gc_envs[{extra}]"'
+        )
     return backend
 
 

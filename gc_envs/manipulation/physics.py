@@ -17,6 +17,7 @@ from gc_envs.core.goals import BoxGoals
 from gc_envs.core.task import Task
 from gc_envs.core.world import World
 from gc_envs.manipulation.backends import resolve
+from gc_envs.manipulation.markers import Marker, ball
 
 if TYPE_CHECKING:
     import mujoco
@@ -34,10 +35,10 @@ class SimState(NamedTuple):
     mocap_pos: Array  # [..., nmocap, 3]
     mocap_quat: Array  # [..., nmocap, 4]
     qacc_warmstart: Array  # [..., nv]
-    sensordata: Array  # [..., nsensordata], of the state above, never of a substep before
+    sensordata: Array  # [..., nsensordata], of the state above; sensors of forces and accelerations are not kept up
 
 
-Simulator = Callable[[SimState, int], SimState]  # the state after so many substeps (0: only its sensors brought up to date)
+Simulator = Callable[[SimState, int], SimState]  # the state after so many substeps (0: its sensors brought up to date)
 
 
 class PhysicsTask(Task[SimState]):
@@ -50,8 +51,8 @@ class PhysicsTask(Task[SimState]):
         threads: of the "c" backend; 0 for as many as there are processors.
 
     Raises:
-        ValueError: for an unknown backend.
-        ModuleNotFoundError: for one that is not installed, with the pip command that installs it.
+        ValueError: for an unknown backend, threads below 0, or a model whose actuators have a state of their own.
+        ModuleNotFoundError: for a backend that is not installed, with the pip command that installs it.
     """
 
     goals: BoxGoals
@@ -64,9 +65,14 @@ class PhysicsTask(Task[SimState]):
     def __init__(self, model: "mujoco.MjModel", *, backend: str = "auto", threads: int = 0) -> None:
         if threads < 0:
             raise ValueError(f"threads must be at least 0, got {threads}")
+        if model.na:
+            raise ValueError(f"actuators with a state of their own are not supported, and the model has {model.na}")
         self.model, self.backend, self.threads = model, resolve(backend), threads
         self.render_fps = round(1 / (self.substeps * model.opt.timestep))
         self._simulator: Simulator | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_simulator": None}  # it belongs to this process
 
     # What a task defines ---------------------------------------------------------------------------------------------
 
@@ -87,20 +93,32 @@ class PhysicsTask(Task[SimState]):
         """The achieved goal, before it is clipped to its space: [..., d]."""
 
     def lost(self, state: SimState) -> Array:
-        """Whether something has left the workspace, bool [...]; the model's numbers being finite is checked elsewhere."""
+        """Whether something has left the workspace, bool [...]; that numbers are finite is checked elsewhere."""
         return array_namespace(state.qpos).zeros_like(state.qpos[..., 0], dtype=bool)
 
     def usable(self, state: SimState) -> Array:
         """Whether an episode may start in the settled start state `state`, bool [...]; another is drawn if not."""
         return array_namespace(state.qpos).ones_like(state.qpos[..., 0], dtype=bool)
 
-    # What follows from it, for NumPy and JAX -----------------------------------------------------------------------------
+    def markers(self, desired: np.ndarray, achieved: np.ndarray) -> tuple[Marker, ...]:
+        """How `desired` [d] is drawn while `achieved` [d] holds; here as a ball of the threshold's size."""
+        return (ball(desired[:3], self.goals.threshold),)
+
+    def caption(self, desired: np.ndarray, achieved: np.ndarray) -> str:
+        """What is written under a picture of `achieved` [d] with `desired` [d] commanded; here for positions in m."""
+        place = ", ".join(f"{number:.2f}" for number in desired)
+        return f"goal: ({place}) m, {100 * float(self.goals.distance(achieved, desired)):.0f} cm away"
+
+    def visual_model(self) -> "mujoco.MjModel":
+        """The model for pictures, with the same coordinates as `model`."""
+        return self.model
+
+    # What follows from it, for NumPy and JAX ------------------------------------------------------------------------
 
     def apply(self, state: SimState, action: Array) -> SimState:
         """`act` for any action: clipped to the action space."""
         xp = array_namespace(state.qpos)
-        low, high = constant(self.action_space.low, state.qpos), constant(self.action_space.high, state.qpos)
-        return self.act(state, xp.clip(xp.astype(action, state.qpos.dtype), low, high))
+        return self.act(state, _clip(xp.astype(action, state.qpos.dtype), self.action_space))
 
     def fault(self, state: SimState) -> Array:
         xp = array_namespace(state.qpos)
@@ -108,10 +126,10 @@ class PhysicsTask(Task[SimState]):
         return ~finite | self.lost(state)
 
     def observe(self, state: SimState) -> Array:
-        return _clip(self.features(state), self.observation_space)
+        return _clip(as_float32(self.features(state)), self.observation_space)
 
     def achieved(self, state: SimState) -> Array:
-        return _clip(self.reached(state), self.goals.achieved_space)
+        return _clip(as_float32(self.reached(state)), self.goals.achieved_space)
 
     # The task inside JAX --------------------------------------------------------------------------------------------
 
@@ -136,19 +154,24 @@ class PhysicsTask(Task[SimState]):
     def reset(self, key: Array) -> SimState:
         import jax
 
-        def draw(key):
-            state = self.simulate(self.start(jax.random.uniform(key, (self.start_uniforms,))), 0)
+        if self.settling == 0 and type(self).usable is PhysicsTask.usable:
+            return self.simulate(self._start(key), 0)
+
+        def draw(carry):
+            key, draw_key = jax.random.split(carry[0])
+            state = self.simulate(self._start(draw_key), 0)
             still = np.zeros(self.action_space.shape, np.float32)
-            return jax.lax.fori_loop(0, self.settling, lambda _, s: self.step(key, s, still), state)
+            settled = jax.lax.fori_loop(0, self.settling, lambda _, s: self.step(key, s, still), state)
+            return key, settled, self.usable(settled) & ~self.fault(settled)
 
-        def again(carry):
-            key, _ = carry
-            key, draw_key = jax.random.split(key)
-            return key, draw(draw_key)
+        nothing = jax.tree.map(lambda x: x.astype(np.float32), self._start(key))
+        nothing = nothing._replace(sensordata=jax.numpy.zeros(self.model.nsensordata))
+        return jax.lax.while_loop(lambda carry: ~carry[2], draw, (key, nothing, np.False_))[1]
 
-        key, draw_key = jax.random.split(key)
-        _, state = jax.lax.while_loop(lambda carry: ~self.usable(carry[1]), again, (key, draw(draw_key)))
-        return state
+    def _start(self, key: Array) -> SimState:
+        import jax
+
+        return self.start(jax.random.uniform(key, (self.start_uniforms,)))
 
     def step(self, key: Array, state: SimState, action: Array) -> SimState:
         import jax.numpy as jnp
@@ -171,7 +194,6 @@ class PhysicsTask(Task[SimState]):
 
 
 def _clip(values: Array, space: gymnasium.spaces.Box) -> Array:
-    """`values` as a member of `space`: float32, within its bounds."""
-    xp = array_namespace(values)
-    values = as_float32(values)
-    return xp.clip(values, constant(space.low, values), constant(space.high, values))
+    """`values` within the bounds of `space`; NaN stays NaN."""
+    xp = array_namespace(values)  # xp.clip takes NumPy ten times as long for a few numbers
+    return xp.minimum(xp.maximum(values, constant(space.low, values)), constant(space.high, values))

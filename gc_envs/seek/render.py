@@ -144,10 +144,10 @@ def draw_pairs(trail: np.ndarray, desired: np.ndarray | None, size: float, thres
 
 
 def draw_bits(bits: np.ndarray, goal: np.ndarray | None) -> np.ndarray:
-    """Bits [d] as cells, dark where set, above those of the `goal` [d]; a frame marks where the two differ."""
+    """Bits [d] as cells, dark where set, numbered, above those of the `goal` [d]; a frame marks where they differ."""
     lines = max(1, round(math.sqrt(len(bits) / 3)))
     columns = -(-len(bits) // lines)
-    margin, names, gap = 14, 44, 22
+    margin, names, gap = 18, 40, 24
     cell = min(64, (SIDE - 2 * margin - names) // columns)
     rows = {"now": bits} if goal is None else {"now": bits, "goal": goal}
     line = cell * len(rows) + gap
@@ -165,6 +165,8 @@ def draw_bits(bits: np.ndarray, goal: np.ndarray | None) -> np.ndarray:
         for i, value in enumerate(values):
             left, top = place(i)
             rectangle(left, top + number * cell, cell, fill=BIT if value else NO_BIT)
+            if number == 0 and cell >= 16:
+                write(picture, ((left + cell / 2) * FINE, (top - 8) * FINE), f"{i}", "mm")
             if i % columns == 0:
                 write(picture, (margin * FINE, (top + (number + 0.5) * cell) * FINE), name, "lm")
     if goal is None:

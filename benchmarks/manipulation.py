@@ -1,0 +1,232 @@
+"""Environment steps per second of a Panda task, beside bare MuJoCo and beside the environments that it replaces.
+
+    python benchmarks/manipulation.py [--env-id GC-PandaPush-v0] [--num-envs 256] [--threads 2] [--rounds 7]
+                                      [--fetch] [--franka FOLDER] [--json FILE]
+
+An environment step is an action in, and Gymnasium's goal dictionary with all-goals information out; all lanes are reset
+at the end of their episodes. Blocks take turns; every ratio is the median over rounds.
+
+    ratio_to_bare_batch       `make_vec` against `mujoco.batch.Batch` with the same model, threads and kind of control
+    ratio_of_callback         a jitted scan over `make_task(..., backend="c")` against `make_vec`
+    ratio_of_single           `make` against `mj_step` on one MjData with this task's own `apply` and `observe`
+    times_fetch_push          `make_vec` against Gymnasium-Robotics' FetchPush-v4 (--fetch)
+    times_franka_push         `make_vec` against panda_mujoco_gym's FrankaPush (--franka FOLDER, a checkout of it)
+
+The last two are single environments, as their users run them. They do not start on current MuJoCo, whose joint types
+no longer compare equal to NumPy integers: their view of `mujoco` is patched in memory. They take other steps
+(FrankaPush 250 substeps to an action, this task 20), so simulated seconds per second are given too.
+"""
+
+import functools
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+from _common import finish, parser, ratio, take_turns
+from gymnasium.vector import AutoresetMode
+from mujoco.batch import Batch
+
+import gc_envs
+from gc_envs.core.episode import OnSuccess
+from gc_envs.core.lanes import LaneProgram
+from gc_envs.manipulation.physics import PhysicsTask, SimState
+
+gymnasium.register_envs(gc_envs)
+SENSORS = mujoco.mjtStage.mjSTAGE_VEL.value
+Block = Callable[[int], Any]
+
+
+def vector(env_id: str, num_envs: int, threads: int) -> Block:
+    """Steps of `make_vec`."""
+    envs = gymnasium.make_vec(
+        env_id, num_envs=num_envs, backend="c", threads=threads, autoreset_mode=AutoresetMode.SAME_STEP
+    )
+    envs.reset(seed=0)
+    actions = _actions(envs.single_action_space, num_envs)
+
+    def run(steps: int) -> None:
+        for t in range(steps):
+            envs.step(actions[t % len(actions)])
+
+    return run
+
+
+def bare_batch(task: PhysicsTask, num_envs: int, threads: int) -> Block:
+    """Batch.step alone: the target moves with the hand, and all lanes go back to the start at the horizon."""
+    batch = Batch(task.model, num_envs, threads)
+    start = task.start(np.random.default_rng(0).random((num_envs, task.start_uniforms)))
+    actions = 0.05 * _actions(task.action_space, num_envs)[:, :, :3]
+    mocap, sensors = batch.bind("mocap_pos"), batch.bind("sensordata")
+    hand = slice(*np.cumsum([task.model.sensor_adr[0], 3]))
+
+    def run(steps: int) -> None:
+        for t in range(steps):
+            if t % task.horizon == 0:
+                for name, values in zip(SimState._fields[:-1], start, strict=False):
+                    batch.bind(name)[:] = values
+                batch.forward(stage=SENSORS)
+            mocap[:, 0] = sensors[:, hand] + actions[t % len(actions)]
+            batch.step(nstep=task.substeps, stage=SENSORS)
+
+    return run
+
+
+def callback(task: PhysicsTask, num_envs: int) -> Block:
+    """Steps of the same lanes inside one jitted program, through a callback."""
+    program = LaneProgram(task, task.horizon, OnSuccess.parse(task.on_success), pool=num_envs)
+    actions = jnp.asarray(_actions(task.action_space, num_envs))
+
+    def step(lanes, action):
+        lanes, verdict = jax.vmap(program.advance)(lanes, action)
+        lanes, _ = program.reset_where(lanes, verdict.over)
+        return lanes, (jax.vmap(program.observe)(lanes), program.all_goals(lanes), verdict)
+
+    @functools.partial(jax.jit, static_argnums=1)
+    def rollout(lanes, steps):
+        return jax.lax.scan(step, lanes, actions[jnp.arange(steps) % len(actions)])
+
+    keys = jax.random.key_data(jax.random.split(jax.random.key(0), num_envs))
+    lanes = jax.jit(jax.vmap(program.start))(keys)
+
+    def run(steps: int) -> None:
+        nonlocal lanes
+        lanes, seen = rollout(lanes, steps)
+        jax.block_until_ready(seen)
+
+    return run
+
+
+def single(env: gymnasium.Env) -> Block:
+    """Steps of one environment."""
+    env.reset(seed=0)
+    actions = _actions(env.action_space, 1)[:, 0]
+
+    def run(steps: int) -> None:
+        for t in range(steps):
+            _, _, terminated, truncated, _ = env.step(actions[t % len(actions)])
+            if terminated or truncated:
+                env.reset()
+
+    return run
+
+
+def plain_loop(task: PhysicsTask) -> Block:
+    """`mj_step` on one MjData, with the task's own code for actions and observations, and nothing else."""
+    data = mujoco.MjData(task.model)
+    state = SimState(*(getattr(data, name) for name in SimState._fields))
+    start = task.start(np.random.default_rng(0).random(task.start_uniforms))
+    actions = _actions(task.action_space, 1)[:, 0]
+
+    def run(steps: int) -> None:
+        for t in range(steps):
+            if t % task.horizon == 0:
+                for name, values in zip(SimState._fields[:-1], start, strict=False):
+                    getattr(data, name)[:] = values
+                mujoco.mj_forward(task.model, data)
+            after = task.apply(state, actions[t % len(actions)])
+            data.ctrl[:], data.mocap_pos[:] = after.ctrl, after.mocap_pos
+            mujoco.mj_step(task.model, data, task.substeps)
+            mujoco.mj_fwdPosition(task.model, data)
+            mujoco.mj_sensorPos(task.model, data)
+            mujoco.mj_fwdVelocity(task.model, data)
+            mujoco.mj_sensorVel(task.model, data)
+            task.observe(state), task.achieved(state)
+
+    return run
+
+
+def fetch_push() -> gymnasium.Env:
+    """FetchPush-v4 of the installed Gymnasium-Robotics."""
+    import gymnasium_robotics
+    from gymnasium_robotics.utils import mujoco_utils
+
+    mujoco_utils.mujoco = _patched()
+    gymnasium.register_envs(gymnasium_robotics)
+    return gymnasium.make("FetchPush-v4")
+
+
+def franka_push(folder: str) -> gymnasium.Env:
+    """FrankaPush of a checkout of panda_mujoco_gym."""
+    sys.path.insert(0, folder)
+    from gymnasium_robotics.utils import mujoco_utils
+
+    mujoco_utils.mujoco = _patched()
+    from panda_mujoco_gym.envs import FrankaPushEnv
+
+    return gymnasium.wrappers.TimeLimit(FrankaPushEnv("sparse"), 50)
+
+
+def _patched() -> Any:
+    """`mujoco` with joint types that are plain integers."""
+    names = ("mjJNT_FREE", "mjJNT_BALL", "mjJNT_SLIDE", "mjJNT_HINGE")
+    joints = types.SimpleNamespace(**{name: int(getattr(mujoco.mjtJoint, name)) for name in names})
+    return types.SimpleNamespace(**vars(mujoco) | {"mjtJoint": joints})
+
+
+def _actions(space: Any, num_envs: int) -> np.ndarray:
+    """Random actions [50, N, A]."""
+    return np.random.default_rng(0).uniform(space.low, space.high, (50, num_envs, *space.shape)).astype(np.float32)
+
+
+def main() -> None:
+    """Prints and writes the ratios."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--env-id", default="GC-PandaPush-v0")
+    arguments.add_argument("--num-envs", type=int, default=256)
+    arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--rounds", type=int, default=7)
+    arguments.add_argument("--steps", type=int, default=50, help="per block of all lanes")
+    arguments.add_argument("--fetch", action="store_true", help="also Gymnasium-Robotics' FetchPush")
+    arguments.add_argument("--franka", metavar="FOLDER", help="also FrankaPush, of this checkout of panda_mujoco_gym")
+    args = arguments.parse_args()
+    count, threads = args.num_envs, args.threads
+    task: Any = gc_envs.make_task(args.env_id, backend="c", threads=threads)
+    second = task.substeps * task.model.opt.timestep
+    runs: dict[str, tuple[Block, int, int, float]] = {  # name -> block, its steps, lanes, simulated seconds of a step
+        "make_vec": (vector(args.env_id, count, threads), args.steps, count, second),
+        "batch": (bare_batch(task, count, threads), args.steps, count, second),
+        "callback": (callback(task, count), args.steps, count, second),
+        "make": (single(gymnasium.make(args.env_id, backend="c")), 10 * args.steps, 1, second),
+        "mj_step": (plain_loop(task), 10 * args.steps, 1, second),
+    }
+    if args.fetch:
+        runs["FetchPush-v4"] = single(fetch_push()), 5 * args.steps, 1, 0.04
+    if args.franka:
+        runs["FrankaPush"] = single(franka_push(args.franka)), args.steps, 1, 0.5
+    for block, steps, _, _ in runs.values():
+        block(steps)
+    times = take_turns(
+        {name: functools.partial(block, steps) for name, (block, steps, _, _) in runs.items()}, args.rounds
+    )
+    per_step = {name: [t / (runs[name][1] * runs[name][2]) for t in seconds] for name, seconds in times.items()}
+    result: dict[str, Any] = {
+        "ratio_to_bare_batch": ratio(per_step, "make_vec", "batch"),
+        "ratio_to_bare_batch_target": 0.75,
+        "ratio_of_callback": ratio(per_step, "callback", "make_vec"),
+        "ratio_of_callback_target": 0.85,
+        "ratio_of_single": ratio(per_step, "make", "mj_step"),
+        "ratio_of_single_target": 0.75,
+    }
+    for name, key, target in (("FetchPush-v4", "fetch", 4.0), ("FrankaPush", "franka", 40.0)):
+        if name in runs:
+            faster = ratio(per_step, "make_vec", name)
+            result |= {f"times_{key}_push": faster, f"times_{key}_push_target": target}
+            result[f"times_{key}_push_simulated"] = faster * second / runs[name][3]
+    rows = [
+        {
+            "name": name, "lanes": runs[name][2], "steps_per_s": [round(1 / t) for t in seconds],
+            "simulated_s_per_s": [round(runs[name][3] / t, 1) for t in seconds],
+        }
+        for name, seconds in per_step.items()
+    ]  # fmt: skip
+    finish(args, {**result, "env_id": args.env_id, "num_envs": count, "threads": threads, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

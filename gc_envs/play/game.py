@@ -1,0 +1,126 @@
+"""The game behind the window: an environment, what keys do to it, and what the panel says."""
+
+import textwrap
+from typing import Any
+
+import numpy as np
+
+from gc_envs.core.goals import GoalSpace, PointSetGoals
+from gc_envs.core.gym_env import GoalEnv
+from gc_envs.play.keys import Bindings, action_of, bindings, get_keyboard
+from gc_envs.registration import get_row
+
+TEXT, FAINT = (226, 228, 233), (140, 146, 158)
+PENDING, REACHED = (250, 190, 88), (96, 211, 148)
+COLUMNS = 60  # letters to a line of the panel
+Line = tuple[str, tuple[int, int, int]]  # of the panel: text and colour
+
+
+class Game:
+    """The environment being played, and what the panel says about it.
+
+    Reaching the goal does not end the episode here, so that another can be commanded in the same world.
+    """
+
+    def __init__(self, env_id: str, goal: str | None, seed: int | None, env_kwargs: dict[str, Any]) -> None:
+        ours = {"on_success": "continue", "horizon": get_keyboard(env_id).horizon}
+        self.env = GoalEnv(get_row(env_id).id, render_mode="rgb_array", **(ours | env_kwargs))
+        self.keys: Bindings = bindings(env_id, self.env.action_space)
+        self.seed = seed
+        self.goal: Any = goal
+        self.reset()
+
+    def reset(self) -> None:
+        """A new episode. The first has the seed; a goal that was asked for is commanded again."""
+        options = None if self.goal is None else {"goal": self.goal}
+        self.observation, self.info = self.env.reset(seed=self.seed, options=options)
+        self.seed, self.steps, self.end, self.page = None, 0, "", 0
+        self.held = np.zeros(self.env.action_space.shape or (), np.float32)
+        for index, value in self.keys.held.items():
+            self.held[index] = value
+        self.reached: bool = self.info["is_success"]
+
+    def warm_up(self) -> None:
+        """Compile a step and a frame, and leave no trace."""
+        state = self.env.get_state()
+        self.env.step(np.zeros_like(self.env.action_space.sample()))
+        self.env.set_state(state)
+        self.env.render()
+
+    def new_goal(self) -> None:
+        """Command another goal in the same world, one that does not hold yet if there is such a one."""
+        goals, state = self.env.goals, self.env.get_state()
+        if isinstance(goals, PointSetGoals):
+            import jax
+
+            key = jax.random.key(int(self.env.np_random.integers(2**31)))
+            lane = state["lane"]
+            self.goal = np.asarray(self.env.task.sample_goal(key, lane.state, lane.achieved))
+            index = -1
+        else:
+            held = self.info["all_goals"]["achieved"]
+            others = np.flatnonzero(~held & (np.arange(len(held)) != self.info["goal"]))
+            index = int(self.env.np_random.choice(others if len(others) else len(held)))
+            self.goal = goals.names[index]
+        desired = goals.command(self.goal)
+        self.env.set_state(state | {"lane": with_goal(state["lane"], desired)})
+        achieved = self.observation["achieved_goal"]
+        self.observation = self.observation | {"desired_goal": desired}
+        self.reached = bool(goals.success(achieved, desired))
+        all_goals = {"achieved": goals.all_achieved(achieved, desired), "reward": goals.all_rewards(achieved, desired)}
+        self.info |= {"goal": index, "is_success": self.reached, "all_goals": all_goals}
+
+    def press(self, key: str, scale: float = 1.0) -> None:
+        """What `key` does; `scale` shortens continuous moves. Keys without meaning do nothing."""
+        page = self.keys.page(key, self.page)
+        if page is not None:
+            self.page = page
+        elif key in self.keys.pages[self.page].actions and not self.end:
+            press = self.keys.pages[self.page].actions[key]
+            self.step(action_of(press, self.held, self.env.action_space, scale))
+
+    def step(self, action: Any) -> None:
+        """One step, unless the episode is over."""
+        if self.end:
+            return
+        self.observation, _, terminated, truncated, self.info = self.env.step(action)
+        self.steps += 1
+        self.reached |= self.info["is_success"]
+        self.end = "the world has ended" if terminated else "out of time" if truncated else ""
+
+    def panel(self) -> list[Line]:
+        """What the panel says above the keys."""
+        desired = self.observation["desired_goal"]
+        goal = goal_text(self.env.goals, desired, self.info["goal"])
+        names = held_names(self.env.goals, desired, self.info["all_goals"]["achieved"])
+        colour = REACHED if self.reached else PENDING
+        headline = textwrap.wrap(f"goal: {goal}" + ("  (reached)" if self.reached else ""), COLUMNS)
+        page = self.keys.pages[self.page].name if len(self.keys.pages) > 1 else ""
+        return [
+            *((line, colour) for line in headline),
+            (f"step {self.steps} of {self.env.horizon}" + (f": {self.end}" if self.end else ""), TEXT),
+            *([(f"keys act on: {page}", TEXT)] if page else []),
+            (f"goals that hold now ({len(names)}):", FAINT),
+            *((f"  {name}", REACHED if name == goal else TEXT) for name in names),
+        ]
+
+
+def with_goal(lane: Any, desired: np.ndarray) -> Any:
+    """The saved `lane`, of a JAX task or of one simulated outside JAX, with `desired` [D] commanded."""
+    if isinstance(lane, dict):
+        return lane | {"desired": desired[None]}
+    return lane._replace(episode=lane.episode._replace(desired=desired))
+
+
+def goal_text(goals: GoalSpace, desired: np.ndarray, index: int) -> str:
+    """A commanded goal [D] for people: its name where it is number `index` of the set, else its coordinates."""
+    if isinstance(goals, PointSetGoals):
+        return f"any of {int((desired[::3] > 0.5).sum())} points"
+    return goals.names[index] if index >= 0 else "(" + ", ".join(f"{number:.3g}" for number in desired) + ")"
+
+
+def held_names(goals: GoalSpace, desired: np.ndarray, achieved: np.ndarray) -> list[str]:
+    """The goals of the all-goals set that hold, by `achieved` bool [G]: names, or the coordinates of points."""
+    if isinstance(goals, PointSetGoals):
+        return [f"({x:g}, {y:g})" for _, x, y in desired.reshape(-1, 3)[achieved]]
+    return [goals.names[index] for index in np.flatnonzero(achieved)]

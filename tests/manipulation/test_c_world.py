@@ -1,0 +1,237 @@
+"""MuJoCo C outside JAX: starts, steps, faults, and that a lane's numbers depend on nothing but its own."""
+
+import copy
+import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import pytest
+from manipulation.toy import XML, SettledPush, ToyPush
+
+from gc_envs.manipulation.c_backend import CWorld, Simulation
+
+PUSH = np.float32([1, 0.2, 0.5])
+
+
+def generators(*seeds):
+    return [np.random.default_rng(seed) for seed in seeds]
+
+
+def started(num=3, threads=1, task=ToyPush):
+    """A world whose lane i was started with seed i."""
+    world = CWorld(task(threads=threads), num)
+    world.reset(np.arange(num), generators(*range(num)))
+    return world
+
+
+def pushed(world, steps=12):
+    """The complete states and observations of `world` along a push."""
+    lanes = np.arange(len(world.get_state()))
+    trail = []
+    for k in range(steps):
+        actions = np.stack([PUSH * (1 - 0.1 * lane) + 0.01 * k for lane in lanes])
+        assert not world.step(lanes, actions).any()
+        trail.append(np.concatenate([world.get_state(), world.observe()], axis=1))
+    return np.array(trail)
+
+
+def test_a_step_is_mujocos_own_to_the_last_bit():
+    task = ToyPush()
+    world, data = started(1), mujoco.MjData(task.model)
+    data.qpos[:] = world.simulation.state.qpos[0]
+    mujoco.mj_forward(task.model, data)
+    data.qacc_warmstart[:] = 0
+    for k in range(12):
+        action = PUSH + 0.01 * k
+        data.mocap_pos[0] = data.sensordata[:3] + 0.02 * np.append(np.clip(action, -1, 1)[:2], 0)
+        data.ctrl[:] = action[2]
+        mujoco.mj_step(task.model, data, task.substeps)
+        mujoco.mj_step1(task.model, data)
+        world.step(np.array([0]), action[None])
+        for name in ("qpos", "qvel", "qacc_warmstart", "sensordata"):
+            np.testing.assert_array_equal(getattr(world.simulation.state, name)[0], getattr(data, name), err_msg=name)
+    assert np.linalg.norm(data.qvel[6:9]) > 0.1, "the box was not pushed"
+
+
+@pytest.mark.parametrize("task", [ToyPush, SettledPush])
+def test_a_lane_does_not_depend_on_the_others_or_on_threads(task):
+    whole = pushed(started(5, threads=2, task=task))
+    np.testing.assert_array_equal(pushed(started(5, task=task)), whole)
+    np.testing.assert_array_equal(pushed(started(2, task=task)), whole[:, :2])
+    world = CWorld(task(threads=2), 5)
+    world.reset(np.array([1, 4]), generators(1, 4))  # in another company
+    world.reset(np.array([0, 2, 3]), generators(0, 2, 3))
+    np.testing.assert_array_equal(pushed(world), whole)
+
+
+def test_a_start_keeps_nothing_of_the_episode_before():
+    world = started()
+    fresh, seen = world.get_state(), world.observe()
+    pushed(world)
+    world.simulation._batch.state[:] += 0.37  # whatever else there is: applied forces, equalities, time
+    world.reset(np.array([0, 2]), generators(0, 2))
+    np.testing.assert_array_equal(world.get_state()[[0, 2]], fresh[[0, 2]])
+    np.testing.assert_array_equal(world.observe()[[0, 2]], seen[[0, 2]])
+    assert (world.get_state()[1] != fresh[1]).all()
+
+
+def test_starts_settle_and_are_drawn_until_they_are_usable():
+    world = started(20, task=SettledPush)
+    box = world.observe()[:, 3:6]
+    assert (box[:, 1] > 0.02).all()
+    assert len(np.unique(box, axis=0)) == 20
+    assert (np.abs(box[:, 2] - 0.0299) > 1e-6).all(), "the box did not settle"
+    first = [generator.random(2)[1] * 0.04 for generator in generators(*range(20))]
+    kept = np.array(first) > 0.021
+    assert 3 < kept.sum() < 17
+    np.testing.assert_allclose(box[kept, 1], np.array(first)[kept], atol=1e-3)
+
+
+def test_only_the_given_lanes_move():
+    world = started()
+    before = world.get_state()
+    assert not world.step(np.array([1]), PUSH[None]).any()
+    after = world.get_state()
+    np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
+    assert (after[1] != before[1]).any()
+
+
+def test_actions_are_clipped():
+    one, other = started(1), started(1)
+    one.step(np.array([0]), np.float32([[7, -3, 2]]))
+    other.step(np.array([0]), np.float32([[1, -1, 1]]))
+    np.testing.assert_array_equal(one.get_state(), other.get_state())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_lane_whose_action_is_not_finite_stays_as_it_is(bad):
+    world, other = started(), started()
+    actions = np.tile(PUSH, (3, 1))
+    actions[1, 2] = bad
+    before = world.get_state()
+    assert world.step(np.arange(3), actions).tolist() == [False, True, False]
+    np.testing.assert_array_equal(world.get_state()[1], before[1])
+    other.step(np.array([0, 2]), actions[[0, 2]])
+    np.testing.assert_array_equal(world.get_state(), other.get_state())
+    assert world.step(np.arange(3), np.full((3, 3), bad)).all()
+
+
+def test_a_lane_that_breaks_is_put_back(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    world, other = started(threads=2), started(threads=2)
+    for each in (world, other):
+        pushed(each)
+    flung = world.get_state()
+    world.simulation.state.qvel[0, 6] = 1e5  # out of the workspace within a step
+    world.simulation.state.qvel[2, 3:6] = 1e200  # beyond what floating point can hold
+    world.simulation.advance(np.arange(3), 0)
+    before, seen = world.get_state(), world.observe()
+    with warnings.catch_warnings(action="error"):
+        assert world.step(np.arange(3), np.tile(PUSH, (3, 1))).tolist() == [True, False, True]
+    np.testing.assert_array_equal(world.get_state()[[0, 2]], before[[0, 2]])
+    np.testing.assert_array_equal(world.observe()[[0, 2]], seen[[0, 2]])
+    world.set_state(np.where(np.array([True, False, True])[:, None], flung, world.get_state()))
+    other.step(np.array([1]), PUSH[None])
+    np.testing.assert_array_equal(pushed(world), pushed(other))  # nothing of it is left
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err, list(tmp_path.iterdir())) == ("", "", [])
+    assert mujoco.get_mju_user_warning() is None
+
+
+def test_other_warnings_of_mujoco_become_pythons():
+    crowded = XML.replace("<worldbody>", '<size memory="8K"/><worldbody>')  # no room for contacts
+    simulation = Simulation(ToyPush(xml=crowded).model, 1, 1)
+    with pytest.warns(RuntimeWarning, match="MuJoCo: .*memory"):
+        assert not simulation.advance(np.array([0]), 1).any()
+
+
+def test_a_saved_world_goes_on_the_same():
+    world = started(threads=2)
+    pushed(world)
+    saved, seen, reached = world.get_state(), world.observe(), world.achieved()
+    rest = pushed(world)
+    other = CWorld(ToyPush(threads=1), 3)
+    for each in (world, other):
+        each.set_state(saved)
+        np.testing.assert_array_equal(each.observe(), seen)
+        np.testing.assert_array_equal(each.achieved(), reached)
+        np.testing.assert_array_equal(pushed(each), rest)
+
+
+def test_what_it_returns_is_float32_and_keeps():
+    world = started()
+    returned = [world.observe(), world.achieved(), world.get_state()]
+    assert [array.dtype for array in returned] == [np.float32, np.float32, np.float64]
+    copies = [array.copy() for array in returned]
+    pushed(world)
+    for array, kept in zip(returned, copies):
+        np.testing.assert_array_equal(array, kept)
+        array[:] = 0
+    assert world.observe().any()
+
+
+def test_a_picture_is_of_one_lane_and_its_goal(monkeypatch):
+    monkeypatch.setattr(ToyPush, "render", lambda self, state, desired_goal: (state, desired_goal))
+    world = started()
+    pushed(world)
+    state, goal = world.render(1, np.float32([0.1, 0.2]))
+    assert goal.tolist() == pytest.approx([0.1, 0.2])
+    for values, live in zip(state, world.simulation.state):
+        np.testing.assert_array_equal(values, live[1])
+        assert not np.shares_memory(values, live)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda task: pickle.loads(pickle.dumps(task))])
+def test_tasks_can_be_copied_and_pickled(duplicate):
+    task = ToyPush()
+    task.simulate  # noqa: B018  (compiled simulators stay behind)
+    twin = duplicate(task)
+    assert twin.model is not task.model
+    world, other = CWorld(task, 2), CWorld(twin, 2)
+    for each in (world, other):
+        each.reset(np.arange(2), generators(0, 1))
+    np.testing.assert_array_equal(pushed(world), pushed(other))
+
+
+def run(program):
+    """What `program` prints, run from the tests' folder without JAX."""
+    folder = Path(__file__).parents[1]
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
+
+
+START = """
+import os, sys, numpy as np
+from manipulation.toy import ToyPush
+world = ToyPush(threads=2).world(3)
+world.reset(np.arange(3), [np.random.default_rng(i) for i in range(3)])
+world.step(np.arange(3), np.ones((3, 3)))
+"""
+
+
+def test_no_jax_is_imported():
+    program = """
+world.observe(), world.achieved(), world.set_state(world.get_state())
+print([name for name in sys.modules if name.split(".")[0] in ("jax", "torch")])
+"""
+    assert run(START + program) == "[]\n"
+
+
+def test_a_forked_world_goes_on():
+    program = """
+saved, child = world.get_state(), os.fork()
+for _ in range(10):
+    world.step(np.arange(3), np.ones((3, 3)))
+print(saved.tolist() != world.get_state().tolist(), world.get_state().tolist(), flush=True)
+if not child:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    parents, childs = run(START + program).splitlines()
+    assert parents == childs
+    assert parents.startswith("True")
