@@ -56,7 +56,7 @@ class PandaTask(PhysicsTask):
     | 12:15 | item, velocity | m/s |
     | 15:18 | item, angular velocity, about the base's axes | rad/s |
 
-    Items are the source's: cubes of 4 cm (1 kg to be pushed, 0.1 kg to be picked up) and a puck of 6 cm across and 1 kg.
+    Items are the source's: cubes of 4 cm (1 kg to be pushed, 0.1 kg to be picked up) and a puck of 1 kg, 6 cm across.
     What differs, since an action takes 20 substeps of 2 ms here and 250 there: the friction on the table of the pushed
     cube (0.5, not 1: hit above its middle it would topple) and of the puck (0.1, not 0.04: it comes to rest within the
     horizon), and the puck's height (4 cm, not 6: the palm clears it).
