@@ -326,6 +326,12 @@ class PointSetGoals(GoalSpace):
         raise ValueError("point-set goals differ in every episode; command one with reset(options={'goal': points})")
 
 
+def euclidean(achieved: Array, desired: Array) -> Array:
+    """The distance [...] between points [..., d] of any array library."""
+    xp = array_namespace(achieved, desired)
+    return xp.sqrt(xp.sum((achieved - desired) ** 2, axis=-1))
+
+
 def low_discrepancy(count: int, dim: int) -> np.ndarray:
     """`count` points spread evenly over (0, 1)^dim, float32 [count, dim]: part of Sobol's sequence, without a seed.
 

@@ -12,13 +12,13 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from gc_envs.core.arrays import Array, constant
+from gc_envs.core.goals import euclidean
 from gc_envs.manipulation.hand_goals import (
     NOISE,
     SPACE,
     TIP_SPACE,
     PoseGoals,
     draw_turn,
-    euclidean,
     normals,
     tip_goals,
 )
@@ -83,9 +83,7 @@ class HandTask(PhysicsTask):
         return build(self.file, visual=True)
 
     def start(self, uniform: Array) -> SimState:
-        xp, batch = array_namespace(uniform), uniform.shape[:-1]
-        parts = (constant(part, uniform, uniform.dtype) for part in self._home)
-        return SimState(*(xp.broadcast_to(part, (*batch, *part.shape)) for part in parts))
+        return self.repeated(self._home, uniform)
 
     def act(self, state: SimState, action: Array) -> SimState:
         centre, half = (constant(part, action, action.dtype) for part in (self._centre, self._half))

@@ -9,7 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from gc_envs.core.arrays import Array, constant
-from gc_envs.core.goals import BoxGoals
+from gc_envs.core.goals import BoxGoals, euclidean
 from gc_envs.manipulation.rotations import angle_between, from_axis_angle
 
 MEETING = (0.0, -0.09, 0.05)  # m, from the palm's frame to where thumb and finger shall meet, in the world's axes
@@ -54,12 +54,6 @@ class PoseGoals(BoxGoals):
         if abs(length - 1) > 1e-3:
             raise ValueError(f"the quaternion {pose[3:].tolist()} of a pose must have length 1, it has {length:g}")
         return pose
-
-
-def euclidean(achieved: Array, desired: Array) -> Array:
-    """The distance [...] between points [..., d] of any array library."""
-    xp = array_namespace(achieved, desired)
-    return xp.sqrt(xp.sum((achieved - desired) ** 2, axis=-1))
 
 
 def pose_distance(achieved: Array, desired: Array) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from gc_envs.core.arrays import Array, constant
-from gc_envs.core.goals import BoxGoals
+from gc_envs.core.goals import BoxGoals, euclidean
 from gc_envs.manipulation.panda_model import DOWN, GRIP_RANGE, HOME, NEUTRAL, PAD, Item, Row, build
 from gc_envs.manipulation.physics import PhysicsTask, SimState
 from gc_envs.manipulation.rotations import to_euler
@@ -22,6 +22,7 @@ STRIDE = 0.05  # m, what an action of 1 moves the end-effector's target by
 GRIP = 0.02  # m, what an action of 1 moves each finger's target by
 LOWEST = PAD[2]  # m, of the end-effector's target: the fingertips touch the table
 THRESHOLD = 0.05  # m
+SLACK = 0.01  # m, by which a commanded goal may leave a height that all drawn goals share
 START = ((0.45, -0.15), (0.75, 0.15))  # m, where items start
 SPACE = ((-4.0, -4.0, -0.05), (4.0, 4.0, 4.0))  # m, what an item or the end-effector has left when it is lost
 
@@ -101,13 +102,7 @@ class PandaTask(PhysicsTask):
 
     def start(self, uniform: Array) -> SimState:
         """The arm at rest in its start pose, and the item at rest on the table where `uniform` [..., 2] says."""
-        xp = array_namespace(uniform)
-        batch = uniform.shape[:-1]
-
-        def repeat(values: np.ndarray) -> Array:
-            return xp.broadcast_to(constant(values, uniform, uniform.dtype), (*batch, *values.shape))
-
-        state = SimState(*(repeat(values) for values in self._home))
+        xp, state = array_namespace(uniform), self.repeated(self._home, uniform)
         if self.row.start_box is None:
             return state
         low, high = (constant(np.asarray(corner), uniform, uniform.dtype) for corner in self.row.start_box)
@@ -166,8 +161,10 @@ def settle(model: mujoco.MjModel) -> SimState:
 def _goals(row: Row, dense: bool, num_anchor_goals: int) -> BoxGoals:
     low, high = np.asarray(row.goal_box)
     flat = low[2] == high[2]  # such goals take a number for x and y each; the others one for z too
+    slack = np.where(low == high, SLACK, 0)
     return BoxGoals(
-        low, high, threshold=THRESHOLD, distance=euclidean, achieved_bounds=(np.array(SPACE[0]), np.array(SPACE[1])),
+        low - slack, high + slack, threshold=THRESHOLD, distance=euclidean,
+        achieved_bounds=(np.array(SPACE[0]), np.array(SPACE[1])),
         sampler=functools.partial(_draw, low, high, row.on_table), uniforms=2 if flat else 4 if row.on_table else 3,
         dense=dense, num_anchor_goals=num_anchor_goals,
     )  # fmt: skip
@@ -183,12 +180,6 @@ def _draw(low: np.ndarray, high: np.ndarray, on_table: float, uniform: Array) ->
         uniform = xp.concat([uniform[..., :2], lifted], axis=-1)
     low, high = (constant(corner, uniform, uniform.dtype) for corner in (low, high))
     return low + uniform * (high - low)
-
-
-def euclidean(achieved: Array, desired: Array) -> Array:
-    """The distance [...] between points [..., d] of any array library."""
-    xp = array_namespace(achieved, desired)
-    return xp.sqrt(xp.sum((achieved - desired) ** 2, axis=-1))
 
 
 def _observation_space(row: Row) -> gymnasium.spaces.Box:

@@ -113,6 +113,12 @@ class PhysicsTask(Task[SimState]):
         """The model for pictures, with the same coordinates as `model`."""
         return self.model
 
+    def repeated(self, state: SimState, uniform: Array) -> SimState:
+        """One NumPy `state` for every row of `uniform` [..., n], in its array library and dtype."""
+        xp, batch = array_namespace(uniform), uniform.shape[:-1]
+        leaves = (constant(leaf, uniform, uniform.dtype) for leaf in state)
+        return SimState(*(xp.broadcast_to(leaf, (*batch, *leaf.shape)) for leaf in leaves))
+
     # What follows from it, for NumPy and JAX ------------------------------------------------------------------------
 
     def apply(self, state: SimState, action: Array) -> SimState:
