@@ -1,0 +1,126 @@
+"""Comparisons of training runs: which agents with which flags, over seeds, beside what was published.
+
+Every seed of every agent is a `gc-envs train` of its own (printed, so that one can be repeated alone) with one thread
+of torch; `--jobs` of them run at a time. Runs that exist are resumed, finished ones only read, so the measurement can
+be stopped at any time and goes on. Beside the JSON lies the figure: mean and range over seeds.
+"""
+
+import argparse
+import csv
+import os
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from _common import finish, parser
+
+COLOURS = ("#9aa3b2", "#2b6cc4")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One environment and the agents that learn in it."""
+
+    env: tuple[str, ...]  # id and arguments
+    steps: int
+    every: int  # steps between evaluations
+    seeds: int
+    agents: dict[str, tuple[str, ...]]  # what each is called here -> its name and flags
+    metric: str = "success"
+    published: dict[str, dict[int, float]] = field(default_factory=dict)  # agent -> step -> value
+    targets: dict[str, dict[int, float]] = field(default_factory=dict)  # likewise
+
+
+def command(comparison: Comparison, agent: str, seed: int, folder: Path) -> list[str]:
+    """The `gc-envs` command of one run."""
+    name, *flags = comparison.agents[agent]
+    steps = ["--total-steps", str(comparison.steps), "--evaluations", str(comparison.steps // comparison.every)]
+    return ["gc-envs", "train", name, *comparison.env, *flags, *steps, "--seed", str(seed), "--run-dir", str(folder)]
+
+
+def run(words: list[str], folder: Path) -> dict[int, dict[str, float]]:
+    """Train to the end, resuming if it was begun; the evaluations by step."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".log").open("a") as log:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
+        program = [sys.executable, "-m", "gc_envs.cli", *words[1:], "--resume"]
+        done = subprocess.run(program, stdout=log, stderr=log, env=environment, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words)} failed; see {folder.with_suffix('.log')}")
+    print("done:", *words, flush=True)
+    with (folder / "evaluations.csv").open() as file:
+        return {int(row["step"]): {key: float(value) for key, value in row.items()} for row in csv.DictReader(file)}
+
+
+def summary(comparison: Comparison, curves: dict[str, list[dict[int, dict[str, float]]]]) -> dict[str, Any]:
+    """Means at the published steps (or at a quarter and at the end), and the curves of all seeds."""
+    result: dict[str, Any] = {"metric": comparison.metric}
+    rows = []
+    for agent, seeds in curves.items():
+        steps = sorted(seeds[0])
+        values = [[curve[step][comparison.metric] for step in steps] for curve in seeds]
+        rows.append({"agent": agent, "steps": steps, "seeds": values})
+        published, targets = (table.get(agent, {}) for table in (comparison.published, comparison.targets))
+        for step in sorted({*published, *targets}) or [steps[len(steps) // 4], steps[-1]]:
+            nearest = min(steps, key=lambda s: abs(s - step))  # whole rollouts may end a few steps later
+            result[f"{agent}_{step}"] = statistics.mean(curve[steps.index(nearest)] for curve in values)
+            if step in published:
+                result[f"{agent}_{step}_published"] = published[step]
+            if step in targets:
+                result[f"{agent}_{step}_target"] = targets[step]
+    return {**result, "rows": rows}
+
+
+def draw(comparison: Comparison, result: dict[str, Any], path: Path) -> None:
+    """Mean and range over seeds of all agents, and the published points."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for row, colour in zip(result["rows"], COLOURS[-len(result["rows"]) :], strict=True):
+        agent, columns = row["agent"], list(zip(*row["seeds"], strict=True))
+        name, count = comparison.agents[agent][0], len(row["seeds"])
+        called = agent if agent == name else f"{name} ({agent})"
+        label = f"{called}, {count} seed{'s' if count > 1 else ''}"
+        axes.plot(row["steps"], [statistics.mean(c) for c in columns], color=colour, label=label)
+        axes.fill_between(row["steps"], list(map(min, columns)), list(map(max, columns)), color=colour, alpha=0.2)
+        published = comparison.published.get(agent, {})
+        if published:
+            axes.plot(*zip(*published.items(), strict=True), "x", color=colour, markersize=9, label="published")
+    title = ", ".join([comparison.env[0], *comparison.env[2:]])
+    axes.set(xlabel="environment steps", ylabel=f"{comparison.metric}, 100 drawn goals", title=title)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=130)
+
+
+def compare(description: str | None, folder: str, comparisons: dict[str, Comparison]) -> None:
+    """The command line of a table of comparisons: runs, prints and writes one of them."""
+    arguments = parser(description)
+    arguments.add_argument("name", choices=list(comparisons))
+    arguments.add_argument("--seeds", type=int, help="how many (default: the comparison's own)")
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
+    arguments.add_argument("--runs", type=Path, default=Path(folder), help="where the run folders are kept")
+    args: argparse.Namespace = arguments.parse_args()
+    comparison = comparisons[args.name]
+    jobs = [(agent, seed) for seed in range(args.seeds or comparison.seeds) for agent in comparison.agents]
+
+    def train(job: tuple[str, int]) -> dict[int, dict[str, float]]:
+        folder = args.runs / args.name / f"{job[0]}-{job[1]}"
+        return run(command(comparison, *job, folder), folder)
+
+    with ThreadPoolExecutor(args.jobs) as pool:
+        curves = dict(zip(jobs, pool.map(train, jobs), strict=True))
+    by_agent = {agent: [curves[job] for job in jobs if job[0] == agent] for agent in comparison.agents}
+    result = summary(comparison, by_agent)
+    commands = {a: " ".join(command(comparison, a, 0, Path(f"runs/{a}-0"))) for a in comparison.agents}
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        draw(comparison, result, args.json.with_suffix(".png"))
+    seeds = args.seeds or comparison.seeds
+    finish(args, {**result, "seeds": seeds, "commands": commands})
