@@ -23,7 +23,7 @@ def load(name: str) -> ModuleType:
 
 def test_every_example_is_tested():
     names = {path.stem for path in EXAMPLES.glob("*.py")}
-    assert names == {"torch_dqn", "sb3_her", "torchrl_env", "pure_jax", "own_agent"}
+    assert names == {"torch_dqn", "sb3_her", "torchrl_env", "pure_jax", "own_agent", "manipulation"}
 
 
 def test_torch_dqn_learns():
@@ -45,6 +45,11 @@ def test_torchrl():
 
 def test_pure_jax():
     assert load("pure_jax").main(steps=200, lanes=32) == 1.0
+
+
+def test_manipulation():
+    pytest.importorskip("mujoco")
+    assert load("manipulation").main(steps=15, lanes=16) == (1.0, 1.0)
 
 
 def test_own_agent_as_a_script(tmp_path):

@@ -99,7 +99,8 @@ class HostLanes:
 
     def _advance(self, active: np.ndarray, actions: np.ndarray) -> Verdict:
         """Step lanes `active` [n] and judge all; a fault is the only end that a world itself has."""
-        fault = np.zeros(len(actions), bool)
+        fault, moved = np.zeros((2, len(actions)), bool)
+        moved[active] = True
         fault[active] = self._world.step(active, actions[active])
         episode, verdict = judge(
             self._goals,
@@ -110,7 +111,7 @@ class HostLanes:
             on_success=self._on_success,
         )
         verdict = verdict._replace(fault=fault)
-        renewed = verdict.success & ~verdict.over
+        renewed = verdict.success & ~verdict.over & moved
         if self._on_success is OnSuccess.RESAMPLE and renewed.any():
             candidates = episode.desired.copy()
             candidates[renewed] = self._draw_goals(renewed, self._generators(renewed))
