@@ -146,8 +146,10 @@ def _fingers(spec: mujoco.MjSpec, hand: mujoco.MjsBody) -> list[str]:
     """Two fingers that slide, with a box for a pad each; the pads' names."""
     for side, quat in (("left", (1, 0, 0, 0)), ("right", (0, 0, 0, 1))):
         finger = hand.add_body(name=side, pos=[0, 0, FINGER], quat=quat, gravcomp=1)
+        # Stiff ends: between a moving hand and a cube that jams, softer ones let a finger slide out by 15 cm.
         finger.add_joint(name=side, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[0, 1, 0], range=FINGER_RANGE, limited=True,
-                         damping=10, armature=0.1)  # fmt: skip
+                         damping=10, armature=0.1, solref_limit=[0.004, 1],
+                         solimp_limit=[0.95, 0.99, 0.001, 0.5, 2])  # fmt: skip
         _finger_shapes(finger, f"{side}_pad", mass=0.03)
         spec.add_actuator(
             name=side, target=side, trntype=mujoco.mjtTrn.mjTRN_JOINT, gaintype=mujoco.mjtGain.mjGAIN_FIXED,
