@@ -7,8 +7,7 @@ a C simulator are judged by the same lines. Its named tuples are pytrees without
 from enum import Enum
 from typing import Any, NamedTuple
 
-from array_api_compat import array_namespace
-
+from gc_envs.core.arrays import array_namespace
 from gc_envs.core.goals import GoalSpace
 
 Array = Any

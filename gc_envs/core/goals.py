@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 
 import gymnasium
 import numpy as np
-from array_api_compat import array_namespace
 
-from gc_envs.core.arrays import Array, as_bool, as_float32, constant
+from gc_envs.core.arrays import Array, array_namespace, as_bool, as_float32, constant
 
 Distance = Callable[[Array, Array], Array]  # (achieved [..., d], desired [..., d]) -> float [...]
 Sampler = Callable[[Array], Array]  # uniform numbers [..., n] in [0, 1) -> goals [..., d]

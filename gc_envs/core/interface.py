@@ -5,8 +5,8 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from array_api_compat import array_namespace
 
+from gc_envs.core.arrays import array_namespace
 from gc_envs.core.episode import OnSuccess
 from gc_envs.core.task import Task
 from gc_envs.registration import make_task

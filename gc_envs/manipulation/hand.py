@@ -9,9 +9,8 @@ at z = 0.14, the fingers pointing along -y.
 import gymnasium
 import mujoco
 import numpy as np
-from array_api_compat import array_namespace
 
-from gc_envs.core.arrays import Array, constant
+from gc_envs.core.arrays import Array, array_namespace, constant
 from gc_envs.core.goals import euclidean
 from gc_envs.manipulation.hand_goals import (
     NOISE,

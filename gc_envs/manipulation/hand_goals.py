@@ -6,9 +6,8 @@ After Gymnasium-Robotics 1.4. The code is array-API code, with any leading batch
 import functools
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from gc_envs.core.arrays import Array, constant
+from gc_envs.core.arrays import Array, array_namespace, constant
 from gc_envs.core.goals import BoxGoals, euclidean
 from gc_envs.manipulation.rotations import angle_between, from_axis_angle
 

@@ -10,9 +10,8 @@ import functools
 import gymnasium
 import mujoco
 import numpy as np
-from array_api_compat import array_namespace
 
-from gc_envs.core.arrays import Array, constant
+from gc_envs.core.arrays import Array, array_namespace, constant
 from gc_envs.core.goals import BoxGoals, euclidean
 from gc_envs.manipulation.panda_model import DOWN, GRIP_RANGE, HOME, NEUTRAL, PAD, Item, Row, build
 from gc_envs.manipulation.physics import PhysicsTask, SimState

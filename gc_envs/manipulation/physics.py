@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gymnasium
 import numpy as np
-from array_api_compat import array_namespace
 
-from gc_envs.core.arrays import Array, as_float32, constant
+from gc_envs.core.arrays import Array, array_namespace, as_float32, constant
 from gc_envs.core.goals import BoxGoals
 from gc_envs.core.task import Task
 from gc_envs.core.world import World

@@ -5,9 +5,7 @@ one after the other. This is what `scipy.spatial.transform.Rotation` calls "XYZ"
 Gymnasium-Robotics observe.
 """
 
-from array_api_compat import array_namespace
-
-from gc_envs.core.arrays import Array
+from gc_envs.core.arrays import Array, array_namespace
 
 SINGULAR = 1e-6  # cosine of b, below which a and c turn about the same axis and only their sum is known
 

@@ -10,9 +10,8 @@ import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
-from array_api_compat import array_namespace
 
-from gc_envs.core.arrays import Array
+from gc_envs.core.arrays import Array, array_namespace
 from gc_envs.core.goals import BoxGoals
 from gc_envs.core.task import Task
 
