@@ -1,0 +1,37 @@
+"""Learning the robot tasks with Stable-Baselines3, beside what was published about their sources.
+
+    python benchmarks/manipulation_learning.py reach|push|pick_and_place|slide|hand_reach [--seeds N] [--jobs 2]
+                                               [--runs FOLDER] [--json FILE]
+
+What it runs, and how it is stopped and resumed: `_runs.py`. The settings are the agents' own defaults for these
+environments (`gc_envs/agents/presets.py`). The published figures are read off plots of arXiv 2312.13788, +- 0.02: one
+lane and one update per step there, 16 lanes and one update per two steps here.
+"""
+
+from _runs import Comparison, compare
+
+COMPARISONS = {
+    "reach": Comparison(
+        ("GC-PandaReach-v0",), 20_000, 1000, 5, {"her-sac": ("her-sac",)}, targets={"her-sac": {20_000: 0.98}}
+    ),
+    "push": Comparison(
+        ("GC-PandaPush-v0",), 300_000, 10_000, 2, {"her-sac": ("her-sac",)},
+        published={"her-sac": {200_000: 0.90, 300_000: 0.99}}, targets={"her-sac": {300_000: 0.95}},
+    ),
+    "pick_and_place": Comparison(
+        ("GC-PandaPickAndPlace-v0",), 500_000, 20_000, 1, {"her-tqc": ("her-tqc",)},
+        published={"her-tqc": {300_000: 0.45, 430_000: 1.0, 500_000: 1.0}},
+    ),
+    "slide": Comparison(
+        ("GC-PandaSlide-v0",), 1_000_000, 40_000, 1, {"her-sac": ("her-sac",)},
+        published={"her-sac": {500_000: 0.60, 1_000_000: 0.85}},
+    ),
+    "hand_reach": Comparison(
+        ("GC-HandReach-v0", "--env-kwargs", "exclude_achieved=False"), 500_000, 20_000, 1,
+        {"baseline": ("her-ddpg",), "reengage": ("reengage-ddpg",)}, metric="success_last",
+    ),
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    compare(__doc__, "runs/manipulation", COMPARISONS)
