@@ -223,3 +223,21 @@ def test_what_mjx_lacks_is_named():
     cylinder = XML.replace('name="hand" size=".02"', 'name="hand" type="cylinder" size=".02 .02"')
     with pytest.raises(NotImplementedError, match="MJX cannot run this model: .*CYLINDER.*backend='c' can"):
         ToyPush(backend="mjx", xml=cylinder).simulate  # noqa: B018
+
+
+@pytest.mark.slow  # its kernels take a processor minutes to build the first time
+def test_warp_moves_lanes_as_c_does():
+    pytest.importorskip("warp")
+    action = jnp.asarray([PUSH, 0 * PUSH, -PUSH])
+    ends = []
+    for backend in ("c", "warp"):
+        task = ToyPush(backend=backend)
+        state = jax.jit(jax.vmap(task.reset))(jax.random.split(KEY, 3))
+        step = jax.jit(jax.vmap(lambda state, action, task=task: task.step(KEY, state, action)))
+        for _ in range(3):
+            state = step(state, action)
+        ends.append(state)
+    for name in ("qpos", "sensordata"):
+        ours, theirs = (np.asarray(getattr(state, name)) for state in ends)
+        assert np.isfinite(ours).all()
+        np.testing.assert_allclose(theirs, ours, atol=5e-3)
