@@ -240,6 +240,28 @@ def test_a_saved_state_goes_on_identically(env):
     assert_equal(go_on(), go_on())
 
 
+def test_a_goal_is_commanded_in_an_episode_under_way(env, envs):
+    goal = some_goal(env.goals)
+    env.reset(seed=0)
+    before = env.step(draw(env.action_space, 0))[0]
+    observation, info = env.set_goal(goal)
+    assert_equal(observation | {"desired_goal": before["desired_goal"]}, before)
+    np.testing.assert_array_equal(observation["desired_goal"], goal)
+    assert info["is_success"] == bool(env.goals.success(observation["achieved_goal"], goal))
+    ends = [env.step(draw(env.action_space, 1))[2:4] for _ in range(HORIZON - 1)]
+    assert ends[-1][1]  # the clock went on
+
+    first = envs.reset(seed=0)[0]
+    mask = np.arange(LANES) == 2
+    second, infos = envs.set_goal([goal] * LANES, mask)
+    np.testing.assert_array_equal(second["desired_goal"][2], goal)
+    np.testing.assert_array_equal(second["desired_goal"][~mask], first["desired_goal"][~mask])
+    assert_equal(second | {"desired_goal": 0}, first | {"desired_goal": 0})
+    np.testing.assert_array_equal(infos["_is_success"], mask)
+    with pytest.raises(ValueError, match="mask of lanes must be bool"):
+        envs.set_goal(goal, mask[:2])
+
+
 def test_pickles(row, env):
     env.reset(seed=0)
     copy = pickle.loads(pickle.dumps(env))

@@ -40,8 +40,14 @@ class CompiledLane:
                 info["fault"] = verdict.fault
             return lane, verdict, (observation, info)
 
-        self._start = jax.jit(start, compiler_options=task.compiler_options)
-        self._advance = jax.jit(advance, compiler_options=task.compiler_options)
+        def command(lane, desired):
+            lane = lane._replace(episode=lane.episode._replace(desired=desired))
+            return lane, report(lane, goals.success(lane.achieved, desired))
+
+        options = task.compiler_options
+        self._start = jax.jit(start, compiler_options=options)
+        self._advance = jax.jit(advance, compiler_options=options)
+        self._command = jax.jit(command, compiler_options=options)
 
     @property
     def started(self) -> bool:
@@ -58,6 +64,11 @@ class CompiledLane:
         """A new episode with `goal` [D] commanded, or one drawn: observation and info."""
         commanded = np.zeros(self._task.goals.desired_space.shape, np.float32) if goal is None else goal
         self.lane, report = self._start(key, commanded, goal is not None)
+        return to_numpy(report)
+
+    def command(self, goal: np.ndarray) -> tuple[Any, dict[str, Any]]:
+        """Command `goal` [D] in the episode under way: observation and info."""
+        self.lane, report = self._command(self.lane, goal)
         return to_numpy(report)
 
     def step(self, action: np.ndarray) -> tuple[Verdict, Any, dict[str, Any]]:
@@ -105,12 +116,14 @@ class CompiledLanes:
                 info["all_goals"] = program.all_goals(lanes)
             return info
 
-        def begin(lanes, mask, commanded, is_commanded):
-            lanes, _ = program.reset_where(lanes, mask)
-            desired = jnp.where((mask & is_commanded)[:, None], commanded, lanes.episode.desired)
+        def command(lanes, mask, commanded):
+            desired = jnp.where(mask[:, None], commanded, lanes.episode.desired)
             lanes = lanes._replace(episode=lanes.episode._replace(desired=desired))
             success = goals.success(lanes.achieved, desired)
             return lanes, jax.vmap(program.observe)(lanes), describe(lanes, success)
+
+        def begin(lanes, mask, commanded, is_commanded):
+            return command(program.reset_where(lanes, mask)[0], mask & is_commanded, commanded)
 
         def step(before, over, action):
             lanes, verdict = jax.vmap(program.advance)(before, action)
@@ -139,6 +152,7 @@ class CompiledLanes:
         options = task.compiler_options
         self._empty = jax.jit(program.empty, compiler_options=options)
         self._begin = jax.jit(begin, donate_argnums=0, compiler_options=options)
+        self._command = jax.jit(command, donate_argnums=0, compiler_options=options)
         self._step = jax.jit(step, donate_argnums=0, compiler_options=options)
 
     @property
@@ -169,6 +183,11 @@ class CompiledLanes:
     def begin(self, mask: Any, commanded: Any, is_commanded: Any) -> tuple[Any, dict[str, Any]]:
         """New episodes in lanes `mask` [N], with `commanded` [N, D] where `is_commanded` [N]: observations, infos."""
         self.lanes, observation, info = self._begin(self.lanes, mask, commanded, is_commanded)
+        return observation, info
+
+    def command(self, mask: Any, commanded: Any) -> tuple[Any, dict[str, Any]]:
+        """Command `commanded` [N, D] in the episodes under way in lanes `mask` [N]: observations, infos."""
+        self.lanes, observation, info = self._command(self.lanes, mask, commanded)
         return observation, info
 
     def step(self, over: Any, actions: Any) -> tuple[Any, tuple[Any, Any, Any], dict[str, Any], Any]:

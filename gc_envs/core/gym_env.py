@@ -77,6 +77,17 @@ class GoalEnv(GoalInterface, gymnasium.Env):
         key = draw_key(self.np_random) if seed is not None or not self._engine.started else self._engine.key
         return self._report(*self._engine.begin(key, command))
 
+    def set_goal(self, goal: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Command `goal` (name, index or array) in the episode under way; world and clock go on. As `reset` returns.
+
+        Raises:
+            ValueError: for what is no goal of this environment.
+        """
+        command = self.goals.command(goal)
+        if not self._engine.started:
+            raise gymnasium.error.ResetNeeded("call reset() before set_goal()")
+        return self._report(*self._engine.command(command))
+
     def step(self, action: Any) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before step()")

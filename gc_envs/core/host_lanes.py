@@ -54,7 +54,11 @@ class HostLanes:
     def begin(self, mask: np.ndarray, commanded: np.ndarray, is_commanded: np.ndarray) -> tuple[Any, dict[str, Any]]:
         """New episodes in lanes `mask` [N], with `commanded` [N, D] where `is_commanded` [N]: observations, infos."""
         self._restart(mask)
-        desired = np.where((mask & is_commanded)[:, None], commanded, self._episode.desired)
+        return self.command(mask & is_commanded, commanded)
+
+    def command(self, mask: np.ndarray, commanded: np.ndarray) -> tuple[Any, dict[str, Any]]:
+        """Command `commanded` [N, D] in the episodes under way in lanes `mask` [N]: observations, infos."""
+        desired = np.where(mask[:, None], commanded, self._episode.desired)
         self._episode = self._episode._replace(desired=desired)
         achieved = self._world.achieved()
         return self._observe(achieved), self._describe(achieved, self._goals.success(achieved, desired))
@@ -181,6 +185,10 @@ class HostLane:
         commanded = np.zeros(self._shape, np.float32) if goal is None else goal
         one = np.ones(1, bool)
         return _first(self._lanes.begin(one, commanded[None], one & (goal is not None)))
+
+    def command(self, goal: np.ndarray) -> tuple[Any, dict[str, Any]]:
+        """Command `goal` [D] in the episode under way: observation and info."""
+        return _first(self._lanes.command(np.ones(1, bool), goal[None]))
 
     def step(self, action: np.ndarray) -> tuple[Verdict, Any, dict[str, Any]]:
         """One step: how it is judged, observation and info."""

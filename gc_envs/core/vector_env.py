@@ -127,6 +127,20 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         self._over = np.asarray(self._over) & ~mask
         return self._engine.convert(observation), self._infos(info, mask)
 
+    def set_goal(self, goal: Any, mask: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Command goals in the episodes under way in the lanes of `mask` bool [N] (default: all). As `reset` returns.
+
+        `goal` is one for all lanes or a sequence of N, as in `reset(options={"goal": ...})`; worlds and clocks go on.
+
+        Raises:
+            ValueError: for what is no goal of this environment, or a mask of another shape or without a True in it.
+        """
+        if not self._engine.started:
+            raise gymnasium.error.ResetNeeded("call reset() before set_goal()")
+        lanes = self._mask(mask)
+        observation, info = self._engine.command(lanes, self._command(goal)[0])
+        return self._engine.convert(observation), self._infos(info, lanes)
+
     def step(self, actions: Any) -> tuple[dict[str, Any], Any, Any, Any, dict[str, Any]]:
         if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
@@ -175,7 +189,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         mask = np.asarray(mask)
         if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
             raise ValueError(
-                f"reset_mask must be bool [{self.num_envs}] with a True in it, got {mask.dtype} {mask.shape}"
+                f"a mask of lanes must be bool [{self.num_envs}] with a True in it, got {mask.dtype} {mask.shape}"
             )
         if not self._engine.started and not mask.all():
             raise gymnasium.error.ResetNeeded("the first reset must be of all lanes")

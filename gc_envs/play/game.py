@@ -49,26 +49,18 @@ class Game:
 
     def new_goal(self) -> None:
         """Command another goal in the same world, one that does not hold yet if there is such a one."""
-        goals, state = self.env.goals, self.env.get_state()
+        goals = self.env.goals
         if isinstance(goals, PointSetGoals):
             import jax
 
-            key = jax.random.key(int(self.env.np_random.integers(2**31)))
-            lane = state["lane"]
+            lane, key = self.env.get_state()["lane"], jax.random.key(int(self.env.np_random.integers(2**31)))
             self.goal = np.asarray(self.env.task.sample_goal(key, lane.state, lane.achieved))
-            index = -1
         else:
             held = self.info["all_goals"]["achieved"]
             others = np.flatnonzero(~held & (np.arange(len(held)) != self.info["goal"]))
-            index = int(self.env.np_random.choice(others if len(others) else len(held)))
-            self.goal = goals.names[index]
-        desired = goals.command(self.goal)
-        self.env.set_state(state | {"lane": with_goal(state["lane"], desired)})
-        achieved = self.observation["achieved_goal"]
-        self.observation = self.observation | {"desired_goal": desired}
-        self.reached = bool(goals.success(achieved, desired))
-        all_goals = {"achieved": goals.all_achieved(achieved, desired), "reward": goals.all_rewards(achieved, desired)}
-        self.info |= {"goal": index, "is_success": self.reached, "all_goals": all_goals}
+            self.goal = goals.names[int(self.env.np_random.choice(others if len(others) else len(held)))]
+        self.observation, self.info = self.env.set_goal(self.goal)
+        self.reached = self.info["is_success"]
 
     def press(self, key: str, scale: float = 1.0) -> None:
         """What `key` does; `scale` shortens continuous moves. Keys without meaning do nothing."""
@@ -103,13 +95,6 @@ class Game:
             (f"goals that hold now ({len(names)}):", FAINT),
             *((f"  {name}", REACHED if name == goal else TEXT) for name in names),
         ]
-
-
-def with_goal(lane: Any, desired: np.ndarray) -> Any:
-    """The saved `lane`, of a JAX task or of one simulated outside JAX, with `desired` [D] commanded."""
-    if isinstance(lane, dict):
-        return lane | {"desired": desired[None]}
-    return lane._replace(episode=lane.episode._replace(desired=desired))
 
 
 def goal_text(goals: GoalSpace, desired: np.ndarray, index: int) -> str:
