@@ -258,7 +258,7 @@ def test_a_goal_is_commanded_in_an_episode_under_way(env, envs):
     np.testing.assert_array_equal(second["desired_goal"][~mask], first["desired_goal"][~mask])
     assert_equal(second | {"desired_goal": 0}, first | {"desired_goal": 0})
     np.testing.assert_array_equal(infos["_is_success"], mask)
-    with pytest.raises(ValueError, match="mask of lanes must be bool"):
+    with pytest.raises(ValueError, match="^mask must be bool"):
         envs.set_goal(goal, mask[:2])
 
 

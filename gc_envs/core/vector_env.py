@@ -137,7 +137,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         """
         if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before set_goal()")
-        lanes = self._mask(mask)
+        lanes = self._mask(mask, "mask")
         observation, info = self._engine.command(lanes, self._command(goal)[0])
         return self._engine.convert(observation), self._infos(info, lanes)
 
@@ -183,13 +183,13 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
                 keys[i] = draw_key(self.np_random) if old is None else old[i]
         self._engine.rekey(keys)
 
-    def _mask(self, mask: Any) -> np.ndarray:
+    def _mask(self, mask: Any, name: str = "reset_mask") -> np.ndarray:
         if mask is None:
             return np.ones(self.num_envs, bool)
         mask = np.asarray(mask)
         if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
             raise ValueError(
-                f"a mask of lanes must be bool [{self.num_envs}] with a True in it, got {mask.dtype} {mask.shape}"
+                f"{name} must be bool [{self.num_envs}] with a True in it, got {mask.dtype} {mask.shape}"
             )
         if not self._engine.started and not mask.all():
             raise gymnasium.error.ResetNeeded("the first reset must be of all lanes")
