@@ -188,9 +188,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
             return np.ones(self.num_envs, bool)
         mask = np.asarray(mask)
         if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
-            raise ValueError(
-                f"{name} must be bool [{self.num_envs}] with a True in it, got {mask.dtype} {mask.shape}"
-            )
+            raise ValueError(f"{name} must be bool [{self.num_envs}] with a True in it, got {mask.dtype} {mask.shape}")
         if not self._engine.started and not mask.all():
             raise gymnasium.error.ResetNeeded("the first reset must be of all lanes")
         return mask
