@@ -5,12 +5,10 @@ a C simulator are judged by the same lines. Its named tuples are pytrees without
 """
 
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gc_envs.core.arrays import array_namespace
+from gc_envs.core.arrays import Array, array_namespace
 from gc_envs.core.goals import GoalSpace
-
-Array = Any
 
 
 class OnSuccess(Enum):

@@ -70,15 +70,15 @@ class HostLanes:
         before lanes were reset (None if none was).
         """
         waiting = over if self._mode is AutoresetMode.NEXT_STEP else np.zeros_like(over)
-        verdict = self._advance(np.flatnonzero(~waiting), actions)
+        verdict, achieved = self._advance(np.flatnonzero(~waiting), actions)
         ended = verdict.over if self._mode is AutoresetMode.SAME_STEP else waiting
-        final, achieved = None, self._world.achieved()
+        final, success = None, verdict.success
         if ended.any():
             if self._mode is AutoresetMode.SAME_STEP:
                 final = self._observe(achieved), self._describe(achieved, verdict.success)
             self._restart(ended)
             achieved = self._world.achieved()
-        success: Any = np.where(ended, self._goals.success(achieved, self._episode.desired), verdict.success)
+            success = np.where(ended, self._goals.success(achieved, self._episode.desired), success)
         info = {**self._describe(achieved, success), "fault": verdict.fault}
         reward = np.where(waiting, np.float32(0), verdict.reward)
         outcome = reward, verdict.terminated & ~waiting, verdict.truncated & ~waiting
@@ -101,18 +101,17 @@ class HostLanes:
         self._episode = Episode(state["desired"].copy(), state["clock"].copy())
         self.keys = state["keys"].copy()
 
-    def _advance(self, active: np.ndarray, actions: np.ndarray) -> Verdict:
-        """Step lanes `active` [n] and judge all; a fault is the only end that a world itself has."""
+    def _advance(self, active: np.ndarray, actions: np.ndarray) -> tuple[Verdict, np.ndarray]:
+        """Step lanes `active` [n] and judge all by what they achieve, which is returned too: [N, d].
+
+        A fault is the only end that a world itself has.
+        """
         fault, moved = np.zeros((2, len(actions)), bool)
         moved[active] = True
         fault[active] = self._world.step(active, actions[active])
+        achieved = self._world.achieved()
         episode, verdict = judge(
-            self._goals,
-            self._episode,
-            self._world.achieved(),
-            fault,
-            horizon=self._horizon,
-            on_success=self._on_success,
+            self._goals, self._episode, achieved, fault, horizon=self._horizon, on_success=self._on_success
         )
         verdict = verdict._replace(fault=fault)
         renewed = verdict.success & ~verdict.over & moved
@@ -121,7 +120,7 @@ class HostLanes:
             candidates[renewed] = self._draw_goals(renewed, self._generators(renewed))
             episode = resample(episode, verdict, candidates, self._on_success)
         self._episode = episode
-        return verdict
+        return verdict, achieved
 
     def _restart(self, mask: np.ndarray) -> None:
         """New episodes in lanes `mask` [N], each drawn from its own chain of keys."""

@@ -6,12 +6,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from gc_envs.core.arrays import array_namespace
+from gc_envs.core.arrays import Array, array_namespace
 from gc_envs.core.episode import OnSuccess
 from gc_envs.core.task import Task
 from gc_envs.registration import make_task
-
-Array = Any
 
 
 class GoalInterface:

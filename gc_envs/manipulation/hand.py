@@ -23,7 +23,7 @@ from gc_envs.manipulation.hand_goals import (
 )
 from gc_envs.manipulation.hand_model import BLOCK, build
 from gc_envs.manipulation.markers import Marker, ball, edges, line
-from gc_envs.manipulation.physics import PhysicsTask, SimState
+from gc_envs.manipulation.physics import PhysicsTask, SimState, outside
 from gc_envs.manipulation.rotations import angle_between
 
 JOINTS = 24  # of the hand; qpos and qvel begin with them
@@ -225,10 +225,7 @@ class HandManipulateBlockTask(HandTask):
         return f"block {apart:.0f} mm and {turned:.0f} degrees away"
 
     def lost(self, state: SimState) -> Array:
-        xp = array_namespace(state.qpos)
-        place = state.qpos[..., JOINTS : JOINTS + 3]
-        low, high = (constant(np.asarray(corner), place, place.dtype) for corner in SPACE)
-        return xp.any((place < low) | (place > high), axis=-1)
+        return outside(state.qpos[..., JOINTS : JOINTS + 3], SPACE)
 
     def usable(self, state: SimState) -> Array:
         return state.qpos[..., JOINTS + 2] > ON_PALM

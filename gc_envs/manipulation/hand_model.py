@@ -6,12 +6,12 @@ mechanics is the forearm's collision shape, a convex mesh there and a capsule he
 left the palm.
 """
 
-import importlib.util
 from pathlib import Path
 
 import mujoco
 import numpy as np
 
+from gc_envs.manipulation.assets import robotics_assets
 from gc_envs.manipulation.hand_look import dress
 
 TIPS = tuple(f"robot0:S_{finger}tip" for finger in ("ff", "mf", "rf", "lf", "th"))  # fore, middle, ring, little, thumb
@@ -54,12 +54,12 @@ def assets() -> Path:
     Raises:
         ModuleNotFoundError: where it is not installed.
     """
-    found = importlib.util.find_spec("gymnasium_robotics")  # which does not import it
-    if found is None or not found.submodule_search_locations:
+    folder = robotics_assets()
+    if folder is None:
         raise ModuleNotFoundError(
             'the hand\'s model comes with gymnasium-robotics; install it with: pip install "gc_envs[hand]"'
         )
-    return Path(found.submodule_search_locations[0], "envs", "assets", "hand")
+    return folder / "hand"
 
 
 def _collisions(spec: mujoco.MjSpec) -> None:

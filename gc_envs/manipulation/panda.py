@@ -14,7 +14,7 @@ import numpy as np
 from gc_envs.core.arrays import Array, array_namespace, constant
 from gc_envs.core.goals import BoxGoals, euclidean
 from gc_envs.manipulation.panda_model import DOWN, GRIP_RANGE, HOME, NEUTRAL, PAD, Item, Row, build
-from gc_envs.manipulation.physics import PhysicsTask, SimState
+from gc_envs.manipulation.physics import PhysicsTask, SimState, outside
 from gc_envs.manipulation.rotations import to_euler
 
 STRIDE = 0.05  # m, what an action of 1 moves the end-effector's target by
@@ -133,10 +133,7 @@ class PandaTask(PhysicsTask):
         return self._sensor(state, "tip_pos" if self.row.item is None else "item_pos")
 
     def lost(self, state: SimState) -> Array:
-        xp = array_namespace(state.qpos)
-        low, high = (constant(np.asarray(corner), state.qpos, state.qpos.dtype) for corner in SPACE)
-        points = [self._sensor(state, "tip_pos"), self.reached(state)]
-        return functools.reduce(xp.logical_or, (xp.any((p < low) | (p > high), axis=-1) for p in points))
+        return outside(self._sensor(state, "tip_pos"), SPACE) | outside(self.reached(state), SPACE)
 
     def _sensor(self, state: SimState, name: str) -> Array:
         return state.sensordata[..., self._sensors[name]]

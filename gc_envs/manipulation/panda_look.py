@@ -1,10 +1,10 @@
 """How the Panda's table looks in pictures. Nothing here collides or weighs anything."""
 
-import importlib.util
 from pathlib import Path
 
 import mujoco
 
+from gc_envs.manipulation.assets import robotics_assets
 from gc_envs.manipulation.panda_model import Row
 from gc_envs.manipulation.room import furnish
 
@@ -29,11 +29,11 @@ def dress(spec: mujoco.MjSpec, row: Row) -> None:
 
 
 def mesh_folder() -> Path | None:
-    """Where an installed gymnasium-robotics keeps the Panda's visual meshes; None without. Imports nothing of it."""
-    found = importlib.util.find_spec("gymnasium_robotics")
-    if found is None or found.origin is None:
+    """Where an installed gymnasium-robotics keeps the Panda's visual meshes; None without."""
+    assets = robotics_assets()
+    if assets is None:
         return None
-    folder = Path(found.origin).parent / "envs/assets/kitchen_franka/franka_assets/meshes/visual"
+    folder = assets / "kitchen_franka/franka_assets/meshes/visual"
     return folder if all((folder / f"{mesh}.stl").is_file() for mesh in MESHES.values()) else None
 
 

@@ -5,7 +5,7 @@ own memory, or JAX float32 arrays under MJX. This module imports neither JAX nor
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gymnasium
@@ -196,6 +196,13 @@ class PhysicsTask(Task[SimState]):
         from gc_envs.manipulation.render import draw
 
         return draw(self, state, desired_goal)
+
+
+def outside(points: Array, space: tuple[Sequence[float], Sequence[float]]) -> Array:
+    """Whether `points` [..., d] lie outside `space`, its least and greatest corners [d]: bool [...]."""
+    xp = array_namespace(points)
+    low, high = (constant(np.asarray(corner), points, points.dtype) for corner in space)
+    return xp.any((points < low) | (points > high), axis=-1)
 
 
 def _clip(values: Array, space: gymnasium.spaces.Box) -> Array:
