@@ -1,7 +1,7 @@
 """ReenGAGE beside its baseline, and both beside the published curves.
 
-    python benchmarks/reengage.py seek5|seek10|seek20|bitflip20|drive20|noisy20 [--seeds N] [--jobs 2] [--runs FOLDER]
-                                  [--json FILE]
+    python benchmarks/reengage.py seek5|seek10|seek20|bitflip20|bitflip40|drive20|noisy20 [--seeds N] [--jobs 2]
+                                  [--runs FOLDER] [--json FILE]
 
 What it runs, and how it is stopped and resumed: `_runs.py`.
 
@@ -38,7 +38,15 @@ def _points(env_id: str, noise: float, alpha: float) -> Comparison:
     return Comparison((env_id, "--env-kwargs", "max_goals=20"), 40_000, 4000, 3, agents, metric="return")
 
 
-BITFLIP = ("--batch-size", "128", "--learning-rate", "0.001", "--depth", "1", "--gamma", "0.98")
+def _bitflip(bits: int) -> Comparison:
+    flags = ("--batch-size", "128", "--learning-rate", "0.001", "--depth", "1", "--gamma", "0.98")
+    agents = {
+        "baseline": ("her-dqn", *flags),
+        "reengage": ("reengage-dqn", *flags, "--alpha", "0.5", "--temperature", "0.5"),
+    }
+    return Comparison(("GC-BitFlip-v0", "--env-kwargs", f"bits={bits}"), 100_000, 2000, 3, agents)
+
+
 COMPARISONS = {
     "seek5": _seek(5, 12_000, 5, 512, (0.001, 0.0015), 0.1, baseline={12_000: 0.98}, reengage={12_000: 1.0}),
     "seek10": _seek(
@@ -46,13 +54,8 @@ COMPARISONS = {
         baseline={10_000: 0.48, 50_000: 0.82}, reengage={10_000: 0.83, 50_000: 0.95},
     ),
     "seek20": _seek(20, 150_000, 3, 128, (0.0005, 0.0005), 0.2, baseline={150_000: 0.27}, reengage={150_000: 0.73}),
-    "bitflip20": Comparison(
-        ("GC-BitFlip-v0", "--env-kwargs", "bits=20"), 100_000, 2000, 3,
-        {
-            "baseline": ("her-dqn", *BITFLIP),
-            "reengage": ("reengage-dqn", *BITFLIP, "--alpha", "0.5", "--temperature", "0.5"),
-        },
-    ),
+    "bitflip20": _bitflip(20),
+    "bitflip40": _bitflip(40),
     "drive20": _points("GC-DriveSeek-v0", 0.05, 20.0),
     "noisy20": _points("GC-NoisySeek-v0", 0.1, 100.0),
 }  # fmt: skip

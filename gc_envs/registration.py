@@ -8,6 +8,7 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -176,7 +177,7 @@ def make_task(env_id: str, *, goals: Sequence[Any] | None = None, **kwargs: Any)
 
     Raises:
         ValueError: for an unknown id, goal or argument value.
-        TypeError: for an argument that the task does not take, listing those it does.
+        TypeError: for an argument that the task does not take, listing those it does, or a value of another type.
         ModuleNotFoundError: when the family's extra is not installed, with the pip command that installs it.
 
     >>> make_task("GC-Gridworld-v0", size=5).goals.names[0]
@@ -184,16 +185,28 @@ def make_task(env_id: str, *, goals: Sequence[Any] | None = None, **kwargs: Any)
     """
     row = get_row(env_id)
     kind = task_class(row)
-    allowed = [name for name in inspect.signature(kind).parameters if name not in row.kwargs]
+    parameters = inspect.signature(kind).parameters
+    allowed = [name for name in parameters if name not in row.kwargs]
     unknown = sorted(set(kwargs) - set(allowed))
     if unknown:
         raise TypeError(f"{row.id} takes no argument {unknown[0]!r}; it takes: {', '.join(allowed) or 'none'}")
+    for name, value in kwargs.items():
+        if not _is_a(value, wanted := parameters[name].annotation):
+            raise TypeError(f"{row.id}: {name} must be {wanted.__name__}, got {value!r}")
     task = kind(**row.kwargs, **kwargs)
     if goals is not None:
-        from gc_envs.core.restrict import RestrictedTask
+        from gc_envs.core.restrict import restrict
 
-        task = RestrictedTask(task, goals)
+        task = restrict(task, goals)
     return task
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    """Whether `value` will do where `kind` is asked for; NumPy's numbers do. True for kinds other than these."""
+    if kind in (int, float):
+        number = numbers.Integral if kind is int else numbers.Real
+        return isinstance(value, number) and not isinstance(value, bool)
+    return not isinstance(kind, type) or kind not in (bool, str) or isinstance(value, kind)
 
 
 def task_class(row: EnvRow) -> "type[Task]":

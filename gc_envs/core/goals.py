@@ -235,8 +235,11 @@ class BoxGoals(GoalSpace):
                 raise ValueError(f"anchor goal index {goal} is outside 0..{self.num_goals - 1}")
             return self.anchors[goal]
         array = np.asarray(goal, np.float32)
-        if array.shape != self.low.shape or not self.desired_space.contains(array):
-            raise ValueError(f"goal {array.tolist()} is outside the box {self.low.tolist()}..{self.high.tolist()}")
+        if array.shape != self.low.shape:
+            raise ValueError(f"a goal has shape {self.low.shape}, got {array.shape}")
+        if not self.desired_space.contains(array):
+            point, low, high = map(_point_name, (array, self.low, self.high))
+            raise ValueError(f"goal {point} is outside the box {low}..{high}")
         return array
 
     def index(self, desired: Array) -> Array:
@@ -354,10 +357,14 @@ def _pick(points: np.ndarray, uniform: Array) -> Array:
 def _point_names(points: np.ndarray) -> tuple[str, ...]:
     """Coordinates in as few digits as keep the names of distinct `points` [K, d] distinct."""
     for digits in range(3, 10):  # 9 tell any two float32 numbers apart
-        names = tuple("(" + ", ".join(f"{x:.{digits}g}" for x in point) + ")" for point in points)
+        names = tuple(_point_name(point, digits) for point in points)
         if len(set(names)) == len(names):
             break
     return names
+
+
+def _point_name(point: np.ndarray, digits: int = 6) -> str:
+    return "(" + ", ".join(f"{x:.{digits}g}" for x in point) + ")"
 
 
 def _unknown_name(name: str, names: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """A task that knows only some of another task's goals."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,19 +11,33 @@ from gc_envs.core.task import Array, State, Task
 from gc_envs.core.world import World
 
 
-class RestrictedTask(Task[State]):
-    """`task` with its all-goals set, and the goals it samples, cut down to `goals` (names, indices or arrays)."""
+def restrict(task: Task[State], goals: Sequence[Any]) -> Task[State]:
+    """`task` with its all-goals set, and the goals it samples, cut down to `goals` (names, indices or arrays).
 
-    def __init__(self, task: Task[State], goals: Sequence[Any]) -> None:
-        if isinstance(goals, str) or len(goals) == 0:
-            raise ValueError(f"goals must be a list of at least one goal, got {goals!r}")
+    Raises:
+        ValueError: for no goals, for one that the task does not have, and where goals are sets of points.
+    """
+    if isinstance(goals, str) or len(goals) == 0:
+        raise ValueError(f"goals must be a list of at least one goal, got {goals!r}")
+    if isinstance(task.goals, FiniteGoals):
+        return _FewerGoals(task, task.goals.positions(goals))
+    restricted = copy.copy(task)
+    restricted.goals = task.goals.restrict(goals)
+    return restricted
+
+
+class _FewerGoals(Task[State]):
+    """`task`, whose goals are finite, with only those at `positions`: what is achieved is picked from the task's."""
+
+    def __init__(self, task: Task[State], positions: list[int]) -> None:
+        assert isinstance(task.goals, FiniteGoals)
         self.task = task
         self.on_success = task.on_success
         self.render_fps, self.backend = task.render_fps, task.backend
         self.layout = task.layout
         self.compiler_options = task.compiler_options
-        self.goals = task.goals.restrict(goals)
-        self._kept = np.array(task.goals.positions(goals)) if isinstance(task.goals, FiniteGoals) else None
+        self.goals = task.goals.restrict(positions)
+        self._kept = np.array(positions)
 
     def __getattr__(self, name: str) -> Any:  # spaces, horizon, drawing: whatever the goals do not touch
         if name == "task":  # not set yet while unpickling
@@ -39,8 +54,7 @@ class RestrictedTask(Task[State]):
         return self.task.observe(state)
 
     def achieved(self, state: State) -> Array:
-        achieved = self.task.achieved(state)
-        return achieved if self._kept is None else achieved[..., self._kept]
+        return self.task.achieved(state)[..., self._kept]
 
     def terminated(self, state: State) -> Array:
         return self.task.terminated(state)
@@ -52,7 +66,7 @@ class RestrictedTask(Task[State]):
         return self.task.world(num_envs)
 
     def render(self, state: State, desired_goal: Array | None = None) -> np.ndarray:
-        if desired_goal is not None and self._kept is not None:
+        if desired_goal is not None:
             whole = np.zeros(self.task.goals.num_goals, np.float32)
             whole[self._kept] = desired_goal
             desired_goal = whole

@@ -115,18 +115,33 @@ def record_episodes(
 
 
 def save_gif(episodes: Sequence[Sequence[np.ndarray]], path: Path, fps: int = 10, *, comment: str = "") -> Path:
-    """Episodes one after another as a GIF, the last frame of each held for a second; `comment` goes into the file."""
+    """Episodes one after another as a GIF, the last frame of each held for a second; `comment` goes into the file.
+
+    One palette serves the whole film, so that what stands still costs nothing.
+    """
     from PIL import Image
 
-    frames, durations = [], []
-    for episode in episodes:
-        frames += [Image.fromarray(frame).quantize(128, dither=Image.Dither.NONE) for frame in episode]
-        durations += [round(1000 / fps)] * (len(episode) - 1) + [1000]
+    every = [frame for episode in episodes for frame in episode]
+    palette = _palette(every[:: max(1, len(every) // 12)])
+    frames = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in every]
+    durations = [ms for episode in episodes for ms in [round(1000 / fps)] * (len(episode) - 1) + [1000]]
     path.parent.mkdir(parents=True, exist_ok=True)
     frames[0].save(
         path, save_all=True, append_images=frames[1:], duration=durations, loop=0, comment=comment.encode(), disposal=1
     )
     return path
+
+
+def _palette(frames: Sequence[np.ndarray]) -> Any:
+    """An image that carries the colours for `frames`: half of them the most common ones, half of them the extremes."""
+    from PIL import Image
+
+    sheet, colours = Image.fromarray(np.concatenate(frames)), []
+    for method in (Image.Quantize.MEDIANCUT, Image.Quantize.MAXCOVERAGE):
+        colours += (sheet.quantize(96, method, dither=Image.Dither.NONE).getpalette() or [])[: 3 * 96]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(colours)
+    return palette
 
 
 def _read_csv(path: Path) -> dict[str, list[float]]:

@@ -32,15 +32,6 @@ def conjugate(quat: Array) -> Array:
     return xp.concat([quat[..., :1], -quat[..., 1:]], axis=-1)
 
 
-def normalise(quat: Array) -> Array:
-    """`quat` [..., 4] scaled to length 1; the identity where its length is 0."""
-    xp = array_namespace(quat)
-    length = xp.sqrt(xp.sum(quat * quat, axis=-1, keepdims=True))
-    nothing = length == 0
-    unit = quat / xp.where(nothing, xp.ones_like(length), length)
-    return xp.concat([xp.where(nothing, xp.ones_like(length), unit[..., :1]), unit[..., 1:]], axis=-1)
-
-
 def angle_between(first: Array, second: Array) -> Array:
     """The angle of the rotation from one unit quaternion [..., 4] to another, in rad, 0 .. pi: [...]."""
     xp = array_namespace(first, second)
@@ -65,17 +56,6 @@ def to_euler(quat: Array) -> Array:
     a = xp.where(regular, xp.atan2(-m12, m22), xp.zeros_like(m22))
     c = xp.where(regular, xp.atan2(-m01, m00), xp.atan2(m10, m11))
     return xp.stack([a, xp.atan2(m02, cosine), c], axis=-1)
-
-
-def from_euler(angles: Array) -> Array:
-    """Unit quaternions [..., 4] of Euler angles [..., 3] in rad."""
-    xp = array_namespace(angles)
-    cosine, sine = xp.cos(angles / 2), xp.sin(angles / 2)
-    zero = xp.zeros_like(cosine[..., 0])
-    about_x = xp.stack([cosine[..., 0], sine[..., 0], zero, zero], axis=-1)
-    about_y = xp.stack([cosine[..., 1], zero, sine[..., 1], zero], axis=-1)
-    about_z = xp.stack([cosine[..., 2], zero, zero, sine[..., 2]], axis=-1)
-    return multiply(about_x, multiply(about_y, about_z))
 
 
 def from_axis_angle(axis: Array, angle: Array) -> Array:

@@ -10,7 +10,7 @@ from probes import LEFT, RIGHT, ChainTask
 
 from gc_envs.agents.leo import LEO, LEOConfig
 from gc_envs.agents.rollout import collect, start_actors, training_program
-from gc_envs.core.restrict import RestrictedTask
+from gc_envs.core.restrict import restrict
 
 G = 0.9
 CONFIG = LEOConfig(
@@ -127,13 +127,13 @@ def test_lanes_start_at_different_times_of_their_episodes(grid_task):
 )
 def test_success_is_whether_the_first_goal_of_an_episode_is_reached_before_its_end(goal, script, reached, missed):
     """Episodes of 2 steps from cell 0, one goal."""
-    actors, transitions = rollout(RestrictedTask(ChainTask(start=0, horizon=2), [goal]), script)
+    actors, transitions = rollout(restrict(ChainTask(start=0, horizon=2), [goal]), script)
     assert (actors.reached.tolist(), actors.missed.tolist()) == ([reached], [missed])
     assert transitions.over[:, 0].tolist() == [t % 2 == 1 for t in range(len(script))]
 
 
 def test_counters_forget_once_per_rollout():
-    task = RestrictedTask(ChainTask(start=0, horizon=2), ["cell_2"])
+    task = restrict(ChainTask(start=0, horizon=2), ["cell_2"])
     actors, _ = rollout(task, [RIGHT, RIGHT, RIGHT, LEFT], forgetting=0.5)
     # reached at the second of four rollouts, missed at the fourth
     assert actors.reached.tolist() == [0.5**3]

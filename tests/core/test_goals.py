@@ -177,7 +177,7 @@ def test_finite_goals_are_commanded_by_name_index_or_array(goal):
         ("box", 5, "outside 0..4"),
         ("box", [0.0, 2.0], "outside the box"),
         ("box", [np.nan, 0.0], "outside the box"),
-        ("box", [0.0], "outside the box"),
+        ("box", [0.0], "a goal has shape"),
         ("points", "a", "point-set goal"),
         ("points", 1, "point-set goal"),
         ("points", [[0.0, 1.0], [9.0, 0.0]], r"point \[9.0, 0.0\] lies outside -3..3"),

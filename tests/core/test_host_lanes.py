@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from probes import PointTask
 
 from gc_envs.core.gym_env import GoalEnv
-from gc_envs.core.restrict import RestrictedTask
+from gc_envs.core.restrict import restrict
 from gc_envs.core.vector_env import GoalVectorEnv
 
 LANES = 5
@@ -167,7 +167,7 @@ def test_what_is_returned_is_the_callers_own():
 
 
 def test_commands_restriction_and_drawing():
-    task = RestrictedTask(PointTask(), [0, 3])
+    task = restrict(PointTask(), [0, 3])
     envs = GoalVectorEnv(task, 2, render_mode="rgb_array", render_lanes=[1])
     observation, info = envs.reset(seed=0)
     assert set(observation["desired_goal"][:, 0]) <= set(task.goals.anchors[:, 0])

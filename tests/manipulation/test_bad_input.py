@@ -21,11 +21,15 @@ PUSH = "GC-PandaPush-v0"
         ({"num_anchor_goals": 0}, ValueError, "num_anchor_goals must be at least 1, got 0"),
         ({"threads": -1}, ValueError, "threads must be at least 0, got -1"),
         ({"gravity": 3}, TypeError, "GC-PandaPush-v0 takes no argument 'gravity'; it takes: num_anchor_goals, backend"),
+        ({"threads": "two"}, TypeError, "GC-PandaPush-v0: threads must be int, got 'two'"),
+        ({"num_anchor_goals": 2.5}, TypeError, "GC-PandaPush-v0: num_anchor_goals must be int, got 2.5"),
+        ({"num_anchor_goals": True}, TypeError, "GC-PandaPush-v0: num_anchor_goals must be int, got True"),
+        ({"backend": 3}, TypeError, "GC-PandaPush-v0: backend must be str, got 3"),
         ({"variant": "slide"}, TypeError, "takes no argument 'variant'"),
         ({"goals": []}, ValueError, "goals must be a list of at least one goal"),
         ({"goals": ["nowhere"]}, ValueError, r"unknown goal 'nowhere'; nearest: \(0\..*of 64 goals"),
         ({"goals": [64]}, ValueError, r"anchor goal index 64 is outside 0\.\.63"),
-        ({"goals": [[0.6, 0.3, 0.02]]}, ValueError, r"goal \[0\.6.*\] is outside the box \[0\.4.*\]\.\.\[0\.75.*\]"),
+        ({"goals": [[0.6, 0.3, 0.02]]}, ValueError, r"goal \(0\.6, 0\.3, 0\.02\) is outside the box \(0\.45, "),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -72,12 +76,12 @@ def test_arguments_of_vector_environments(kwargs, message):
 @pytest.mark.parametrize(
     ("env_id", "goal", "message"),
     [
-        (PUSH, [0.6, 0.3, 0.02], r"goal \[0\.6.*, 0\.3.*\] is outside the box \[0\.4.*\]\.\.\[0\.75.*\]"),
+        (PUSH, [0.6, 0.3, 0.02], r"goal \(0\.6, 0\.3, 0\.02\) is outside the box \(0\.45, .*\)\.\.\(0\.75, .*\)"),
         (PUSH, [0.6, 0.0, np.nan], "is outside the box"),
-        (PUSH, [0.6, 0.0], r"goal \[0\.6.*, 0\.0\] is outside the box"),
+        (PUSH, [0.6, 0.0], r"a goal has shape \(3,\), got \(2,\)"),
         (PUSH, 64, r"anchor goal index 64 is outside 0\.\.63"),
         (PUSH, "middle", r"unknown goal 'middle'; nearest: \("),
-        ("GC-HandReach-v0", 15 * [0.0], r"goal \[0\.0, .*\] is outside the box"),
+        ("GC-HandReach-v0", 15 * [0.0], r"goal \(0, .*\) is outside the box"),
         ("GC-HandManipulateBlock-v0", [1.0, 0.87, 0.2, 0.5, 0, 0, 0], "quaternion .* must have length 1, it has 0.5"),
     ],
 )

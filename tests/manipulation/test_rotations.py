@@ -41,11 +41,10 @@ def test_small_and_large_angles_survive_single_precision(angle, to_library):
     assert float(found) == pytest.approx(angle, rel=1e-5, abs=1e-9)
 
 
-def test_euler_angles_there_and_back(some, to_library):
+def test_euler_angles(some, to_library):
     (first, _), (quats, _) = some
     angles = rotations.to_euler(to_library(quats.astype(np.float32)))
     np.testing.assert_allclose(np.asarray(angles), first.as_euler("XYZ").reshape(6, 5, 3), atol=1e-5)
-    same(rotations.from_euler(angles), quats, atol=1e-5)
 
 
 @pytest.mark.parametrize("middle", [np.pi / 2, -np.pi / 2])
@@ -54,12 +53,7 @@ def test_euler_angles_where_two_axes_coincide(middle):
     angles = rotations.to_euler(quat)
     assert angles[0] == 0
     assert angles[1] == pytest.approx(middle)
-    same(rotations.from_euler(angles), quat)
-
-
-def test_normalise(to_library):
-    found = rotations.normalise(to_library(np.float32([[2, 0, 0, 0], [0, 3, 0, 4], [0, 0, 0, 0]])))
-    np.testing.assert_allclose(np.asarray(found), [[1, 0, 0, 0], [0, 0.6, 0, 0.8], [1, 0, 0, 0]])
+    same(from_scipy(Rotation.from_euler("XYZ", angles)), quat)
 
 
 def test_axis_and_angle(some, to_library):
