@@ -7,6 +7,7 @@ be stopped at any time and goes on. Beside the JSON lies the figure: mean and ra
 
 import argparse
 import csv
+import itertools
 import os
 import statistics
 import subprocess
@@ -16,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from _common import finish, parser
 
-COLOURS = ("#9aa3b2", "#2b6cc4")
+COLOURS = ("#9aa3b2", "#2b6cc4", "#d9822b", "#3d9a6d", "#8e5bb5")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Comparison:
     metric: str = "success"
     published: dict[str, dict[int, float]] = field(default_factory=dict)  # agent -> step -> value
     targets: dict[str, dict[int, float]] = field(default_factory=dict)  # likewise
+    by_minutes: bool = False  # draw success over the time that training took, not over steps
 
 
 def command(comparison: Comparison, agent: str, seed: int, folder: Path) -> list[str]:
@@ -43,7 +46,7 @@ def command(comparison: Comparison, agent: str, seed: int, folder: Path) -> list
 
 
 def run(words: list[str], folder: Path) -> dict[int, dict[str, float]]:
-    """Train to the end, resuming if it was begun; the evaluations by step."""
+    """Train to the end, resuming if it was begun; the evaluations by step, with the minutes of training up to each."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".log").open("a") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
@@ -52,18 +55,31 @@ def run(words: list[str], folder: Path) -> dict[int, dict[str, float]]:
     if done.returncode:
         raise SystemExit(f"{' '.join(words)} failed; see {folder.with_suffix('.log')}")
     print("done:", *words, flush=True)
-    with (folder / "evaluations.csv").open() as file:
-        return {int(row["step"]): {key: float(value) for key, value in row.items()} for row in csv.DictReader(file)}
+    evaluations, metrics = (_read(folder / f"{name}.csv") for name in ("evaluations", "metrics"))
+    steps = [0.0, *(row["step"] for row in metrics)]
+    spent = [
+        (end - start) / row["steps_per_s"] / 60 for start, end, row in zip(steps, steps[1:], metrics, strict=False)
+    ]
+    clock = [0.0, *itertools.accumulate(spent)]
+    return {int(row["step"]): {**row, "minutes": float(np.interp(row["step"], steps, clock))} for row in evaluations}
+
+
+def _read(path: Path) -> list[dict[str, float]]:
+    with path.open() as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
 
 def summary(comparison: Comparison, curves: dict[str, list[dict[int, dict[str, float]]]]) -> dict[str, Any]:
-    """Means at the published steps (or at a quarter and at the end), and the curves of all seeds."""
+    """Means at the published steps (or at a quarter and at the end) and of the minutes; the curves of all seeds."""
     result: dict[str, Any] = {"metric": comparison.metric}
     rows = []
     for agent, seeds in curves.items():
         steps = sorted(seeds[0])
-        values = [[curve[step][comparison.metric] for step in steps] for curve in seeds]
-        rows.append({"agent": agent, "steps": steps, "seeds": values})
+        values, minutes = (
+            [[curve[s][key] for s in steps] for curve in seeds] for key in (comparison.metric, "minutes")
+        )
+        rows.append({"agent": agent, "steps": steps, "seeds": values, "minutes": minutes})
+        result[f"{agent}_minutes"] = statistics.mean(clock[-1] for clock in minutes)
         published, targets = (table.get(agent, {}) for table in (comparison.published, comparison.targets))
         for step in sorted({*published, *targets}) or [steps[len(steps) // 4], steps[-1]]:
             nearest = min(steps, key=lambda s: abs(s - step))  # whole rollouts may end a few steps later
@@ -81,18 +97,21 @@ def draw(comparison: Comparison, result: dict[str, Any], path: Path) -> None:
 
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.subplots()
-    for row, colour in zip(result["rows"], COLOURS[-len(result["rows"]) :], strict=True):
+    first = 1 if len(result["rows"]) == 1 else 0
+    for row, colour in zip(result["rows"], COLOURS[first:], strict=False):
         agent, columns = row["agent"], list(zip(*row["seeds"], strict=True))
         name, count = comparison.agents[agent][0], len(row["seeds"])
         called = agent if agent == name else f"{name} ({agent})"
         label = f"{called}, {count} seed{'s' if count > 1 else ''}"
-        axes.plot(row["steps"], [statistics.mean(c) for c in columns], color=colour, label=label)
-        axes.fill_between(row["steps"], list(map(min, columns)), list(map(max, columns)), color=colour, alpha=0.2)
+        at = np.mean(row["minutes"], axis=0) if comparison.by_minutes else row["steps"]
+        axes.plot(at, [statistics.mean(c) for c in columns], color=colour, label=label)
+        axes.fill_between(at, list(map(min, columns)), list(map(max, columns)), color=colour, alpha=0.2)
         published = comparison.published.get(agent, {})
         if published:
             axes.plot(*zip(*published.items(), strict=True), "x", color=colour, markersize=9, label="published")
     title = ", ".join([comparison.env[0], *comparison.env[2:]])
-    axes.set(xlabel="environment steps", ylabel=f"{comparison.metric}, 100 drawn goals", title=title)
+    unit = "minutes of training" if comparison.by_minutes else "environment steps"
+    axes.set(xlabel=unit, ylabel=f"{comparison.metric}, 100 drawn goals", title=title)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

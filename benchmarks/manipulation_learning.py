@@ -1,14 +1,23 @@
 """Learning the robot tasks with Stable-Baselines3, beside what was published about their sources.
 
-    python benchmarks/manipulation_learning.py reach|push|pick_and_place|slide|hand_reach [--seeds N] [--jobs 2]
+    python benchmarks/manipulation_learning.py reach|push|pick_and_place|slide|hand_reach|lanes [--seeds N] [--jobs 2]
                                                [--runs FOLDER] [--json FILE]
 
 What it runs, and how it is stopped and resumed: `_runs.py`. The settings are the agents' own defaults for these
 environments (`gc_envs/agents/presets.py`). The published figures are read off plots of arXiv 2312.13788, +- 0.02: one
-lane and one update per step there, 16 lanes and one update per two steps here.
+lane and one update per step there, 16 lanes and one update per two steps here. `lanes` is what that ratio was chosen
+from: success over the time that training takes.
 """
 
 from _runs import Comparison, compare
+
+
+def _lanes(num_envs: int, gradient_steps: int) -> tuple[str, ...]:
+    """So many updates after each step of all lanes."""
+    starts = max(1000, 50 * num_envs)  # hindsight needs whole episodes
+    return ("her-sac", "--num-envs", str(num_envs), "--gradient-steps", str(gradient_steps),
+            "--learning-starts", str(starts))  # fmt: skip
+
 
 COMPARISONS = {
     "reach": Comparison(
@@ -29,6 +38,17 @@ COMPARISONS = {
     "hand_reach": Comparison(
         ("GC-HandReach-v0", "--env-kwargs", "exclude_achieved=False"), 500_000, 20_000, 1,
         {"baseline": ("her-ddpg",), "reengage": ("reengage-ddpg",)}, metric="success_last",
+    ),
+    "lanes": Comparison(
+        ("GC-PandaReach-v0",), 20_000, 1000, 3,
+        {
+            "1 lane, an update a step": _lanes(1, 1),
+            "8 lanes, an update a step": _lanes(8, 8),
+            "8 lanes, one per 2 steps": _lanes(8, 4),
+            "8 lanes, one per 4 steps": _lanes(8, 2),
+            "32 lanes, one per 8 steps": _lanes(32, 4),
+        },
+        by_minutes=True,
     ),
 }  # fmt: skip
 

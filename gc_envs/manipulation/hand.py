@@ -27,32 +27,14 @@ from gc_envs.manipulation.physics import PhysicsTask, SimState, outside
 from gc_envs.manipulation.rotations import angle_between
 
 JOINTS = 24  # of the hand; qpos and qvel begin with them
-POSE = (
-    -0.16514340,
-    -0.31973287,  # rad, wrist; in HandReach's start state, in the joints' order
-    0.14340513,
-    0.32028208,
-    0.71260536,
-    0.67052810,  # forefinger
-    0.00024644,
-    0.31526553,
-    0.76598003,
-    0.73231569,  # middle finger
-    0.00038521,
-    0.36743546,
-    0.71195141,
-    0.66994463,  # ring finger
-    0.05254423,
-    -0.13615535,
-    0.39872030,
-    0.74155700,
-    0.70409638,  # little finger
-    0.00367382,
-    0.55062914,
-    -0.01451515,
-    -0.00152292,
-    -0.78948830,  # thumb
-)
+POSE = (  # rad, HandReach's start state, in the joints' order
+    -0.16514340, -0.31973287,  # wrist
+    0.14340513, 0.32028208, 0.71260536, 0.67052810,  # forefinger
+    0.00024644, 0.31526553, 0.76598003, 0.73231569,  # middle finger
+    0.00038521, 0.36743546, 0.71195141, 0.66994463,  # ring finger
+    0.05254423, -0.13615535, 0.39872030, 0.74155700, 0.70409638,  # little finger
+    0.00367382, 0.55062914, -0.01451515, -0.00152292, -0.78948830,  # thumb
+)  # fmt: skip
 ON_PALM = 0.04  # m, the height above which a block has not fallen to the floor
 
 

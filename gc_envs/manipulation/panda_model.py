@@ -187,19 +187,7 @@ def _mocap(spec: mujoco.MjSpec) -> None:
         type=mujoco.mjtEq.mjEQ_WELD, objtype=mujoco.mjtObj.mjOBJ_BODY, name1="target", name2="hand",
         solref=[0.02, 1], solimp=[0.9, 0.95, 0.001, 0.5, 2],
     )  # fmt: skip
-    weld.data[:11] = [
-        0,
-        0,
-        TIP,
-        0,
-        0,
-        0,
-        1,
-        0,
-        0,
-        0,
-        1,
-    ]  # the tip in the hand's frame; at the target's pose; torque scale
+    weld.data[:11] = [0, 0, TIP, 0, 0, 0, 1, 0, 0, 0, 1]  # tip in the hand's frame; at the target's pose; torque scale
 
 
 def _item(spec: mujoco.MjSpec, item: Item) -> str:

@@ -17,6 +17,7 @@ import pytest
 mujoco = pytest.importorskip("mujoco")
 
 from gc_envs.core.goals import BoxGoals  # noqa: E402
+from gc_envs.core.restrict import restrict  # noqa: E402
 from gc_envs.manipulation import render  # noqa: E402
 from gc_envs.manipulation.markers import Marker, edges, line  # noqa: E402
 from gc_envs.manipulation.physics import PhysicsTask, SimState  # noqa: E402
@@ -139,6 +140,15 @@ def test_anchor_goals_are_faint_dots(task, bare):
 def test_any_number_of_anchor_goals_is_drawn(task, bare):
     many = BallTask(num_anchor_goals=3000).render(state_at(0, 0), np.float32([-0.8, -0.8, 0]))
     assert len(changed(many, bare, 20)[0]) > 3000
+
+
+def test_only_the_goals_of_a_restricted_task_are_drawn(bare):
+    task = BallTask(num_anchor_goals=8)
+    kept, gone = [anchor for anchor in task.goals.anchors if anchor[2] > 0][:2]
+    few = restrict(task, [kept]).render(state_at(0, 0), np.float32([-0.8, -0.8, 0]))[:480].astype(int)
+    differs = [np.abs(few - bare)[tuple(np.rint(pixel(*place)).astype(int))].max() for place in (kept, gone)]
+    assert differs[0] > 20
+    assert differs[1] == 0
 
 
 def test_mjx_states_are_drawn_by_the_same_code(task):
