@@ -99,6 +99,11 @@ class MultiReenGAGEConfig(GradientTerm, DDPGConfig):
     encoder_depth: int = 2
     embedding: int = 20
 
+    def check(self) -> None:
+        super().check()
+        if self.normalize:
+            raise ValueError("normalize is for goals that are numbers; points are encoded as they are")
+
     def model_kwargs(self, task: Task) -> dict[str, Any]:
         kwargs = super().model_kwargs(task)
         encoder = {"encoder_arch": (self.encoder_width,) * self.encoder_depth, "embedding": self.embedding}

@@ -18,6 +18,7 @@ from gc_envs.agents.log import Log
 from gc_envs.agents.progress import Progress
 from gc_envs.agents.runs import Run, open_run, trained_arrays
 from gc_envs.agents.sb3.checkpoint import capture, restore, set_weights
+from gc_envs.agents.sb3.normalize import NormalizedExtractor
 from gc_envs.agents.schedule import CHECKPOINT_SECONDS, Interrupted, Schedule, noted_signals
 from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
@@ -53,10 +54,14 @@ class OffPolicyConfig:
     her_goals: int = 4  # relabelled transitions per real one ("future"); 0: no hindsight
     width: int = 256  # of the hidden layers
     depth: int = 2  # hidden layers
+    normalize: bool = False  # inputs, by their running mean and standard deviation
     device: str = "auto"  # of torch: "auto", "cpu", "cuda"
 
     def model_kwargs(self, task: Task) -> dict[str, Any]:
         """The arguments of the Stable-Baselines3 class."""
+        policy: dict[str, Any] = {"net_arch": [self.width] * self.depth}
+        if self.normalize:
+            policy["features_extractor_class"] = NormalizedExtractor
         return {
             "policy": "MultiInputPolicy",
             "learning_rate": self.learning_rate,
@@ -67,7 +72,7 @@ class OffPolicyConfig:
             "gradient_steps": self.gradient_steps,
             "gamma": self.gamma,
             "tau": self.tau,
-            "policy_kwargs": {"net_arch": [self.width] * self.depth},
+            "policy_kwargs": policy,
             "seed": self.seed,
             "device": self.device,
         }
