@@ -11,8 +11,10 @@ import numpy as np
 from sb3_contrib import TQC
 from stable_baselines3 import DDPG, DQN, SAC, TD3
 from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from gc_envs.agents.sb3.learner import OffPolicyConfig, SB3Learner
+from gc_envs.agents.sb3.losses import penalize_actions
 from gc_envs.agents.sb3.multi import MultiReenGAGEDDPG, PointSetPolicy
 from gc_envs.agents.sb3.reengage import ReenGAGEDDPG, ReenGAGEDQN, ReenGAGESAC, ReenGAGETD3, check_alpha
 from gc_envs.core.goals import BoxGoals, PointSetGoals
@@ -24,6 +26,16 @@ class DDPGConfig(OffPolicyConfig):
     """DDPG and TD3."""
 
     action_noise: float = 0.03  # standard deviation, where actions lie in [-1, 1]
+    action_l2: float = 0.0  # weight of the mean squared action in the actor's loss
+
+    def check(self) -> None:
+        super().check()
+        if self.action_l2 < 0:
+            raise ValueError(f"action_l2 must be at least 0, got {self.action_l2}")
+
+    def prepare(self, model: OffPolicyAlgorithm) -> None:
+        if self.action_l2:
+            penalize_actions(model.actor, self.action_l2)  # type: ignore[attr-defined]
 
     def model_kwargs(self, task: Task) -> dict[str, Any]:
         zero = np.zeros(task.action_space.shape or ())

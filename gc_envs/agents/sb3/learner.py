@@ -77,6 +77,9 @@ class OffPolicyConfig:
             "device": self.device,
         }
 
+    def prepare(self, model: OffPolicyAlgorithm) -> None:
+        """What a new model needs beyond its arguments."""
+
     @property
     def final_step(self) -> int:
         """`total_steps` in whole rollouts."""
@@ -137,7 +140,9 @@ class SB3Learner:
             kwargs["replay_buffer_class"] = AchievedGoalHerReplayBuffer
             kwargs["replay_buffer_kwargs"] = {"n_sampled_goal": config.her_goals}
         venv = VecMonitor(SB3VecEnv(envs), None if monitor is None else str(monitor))
-        return self.model_class(env=venv, **kwargs), envs
+        model = self.model_class(env=venv, **kwargs)
+        config.prepare(model)
+        return model, envs
 
     def train(self, run: Run, schedule: Schedule, evaluate: Callable[..., Mapping[str, Any]]) -> "SB3Policy":
         """Train to the end, from the newest checkpoint of `run` if it has one; see `agents.training.train`."""

@@ -4,7 +4,8 @@ import gymnasium
 import torch
 from stable_baselines3.common.torch_layers import CombinedExtractor
 
-from gc_envs.agents.sb3.reengage import Observation, Tensor
+from gc_envs.agents.sb3.losses import Tensor
+from gc_envs.agents.sb3.reengage import Observation
 
 LEAST_STD = 0.01  # below which a number counts as constant
 CLIP = 5.0  # standard deviations

@@ -15,7 +15,8 @@ import torch
 from stable_baselines3 import DDPG, DQN, SAC, TD3
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-Tensor = torch.Tensor
+from gc_envs.agents.sb3.losses import Tensor, attach_loss
+
 Observation = dict[str, Tensor]
 Reward = Callable[[Tensor, Tensor], Tensor]  # (achieved [B, d], desired [B, D]) -> differentiable reward [B]
 
@@ -92,7 +93,7 @@ class ReenGAGE(OffPolicyAlgorithm):
             losses.append(loss.detach())
             waiting.pop().observations["desired_goal"].requires_grad_(False)  # the actor's update has no use for it
             first, *others = output if isinstance(output, tuple) else (output,)
-            attached = _AttachLoss.apply(first, loss)
+            attached = attach_loss(first, loss)
             return (attached, *others) if isinstance(output, tuple) else attached
 
         # The term rides on the critic's output, so that the algorithm's one backward pass serves both.
@@ -189,18 +190,6 @@ class ReenGAGEDQN(ReenGAGE, DQN):
     def _next_value(self, observation: Observation) -> Tensor:
         values = self.q_net_target(observation)  # [B, A]
         return ((values / self.temperature).softmax(dim=1) * values).sum(dim=1, keepdim=True)
-
-
-class _AttachLoss(torch.autograd.Function):
-    """`value` as it is; any backward pass that goes through it also goes through `loss`, with weight 1."""
-
-    @staticmethod
-    def forward(ctx: Any, value: Tensor, loss: Tensor) -> Tensor:
-        return value.view_as(value)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        return gradient, gradient.new_ones(())
 
 
 def check_alpha(alpha: float) -> None:

@@ -112,7 +112,7 @@ def test_a_signal_saves_and_resuming_goes_on_bitwise(tmp_path, finished, monkeyp
 
 
 def test_a_run_of_several_lanes_resumes_bitwise(tmp_path, monkeypatch):
-    flags = ("--num-envs", "3", "--train-every", "2", "--gradient-steps", "2", "--normalize")
+    flags = ("--num-envs", "3", "--train-every", "2", "--gradient-steps", "2", "--normalize", "--action-l2", "1")
     assert main(command(tmp_path / "whole", "her-ddpg", *flags)) == 0
     write = sb3_learner._Host._write_row
 
@@ -137,6 +137,7 @@ def test_a_run_of_several_lanes_resumes_bitwise(tmp_path, monkeypatch):
         (["reengage-ddpg", "GC-ContinuousSeek-v0", "--alpha", "-1"], "alpha must be at least 0, got -1.0"),
         (["her-ddpg", "GC-ContinuousSeek-v0", "--learning-starts", "5"], "at least 10 (horizon x num_envs)"),
         (["her-ddpg", "GC-ContinuousSeek-v0", "--batch-size", "0"], "batch_size must be at least 1, got 0"),
+        (["her-td3", "GC-ContinuousSeek-v0", "--action-l2", "-1"], "action_l2 must be at least 0, got -1.0"),
         (["multi-reengage", "GC-DriveSeek-v0", "--normalize"], "normalize is for goals that are numbers"),
         (["leo", "GC-ContinuousSeek-v0"], "needs a finite goal set"),
         (["reengage-ddpg", "GC-ContinuousSeek-v0", "--preset", "paper", "--env-kwargs", "dim=7"],

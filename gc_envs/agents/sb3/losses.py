@@ -1,0 +1,35 @@
+"""Loss terms beside Stable-Baselines3's own, which ride on what its networks return: no training loop is copied."""
+
+from typing import Any
+
+import torch
+
+Tensor = torch.Tensor
+
+
+def attach_loss(value: Tensor, loss: Tensor) -> Tensor:
+    """`value` as it is; any backward pass that goes through it also goes through `loss` [], with weight 1."""
+    return _AttachLoss.apply(value, loss)
+
+
+def penalize_actions(actor: torch.nn.Module, weight: float) -> None:
+    """Add `weight` times the mean squared action to the loss of `actor`, DDPG's or TD3's, from now on.
+
+    It keeps actions off the ends of their range, where the tangent that bounds them is flat and nothing is learned any
+    more. The code of "Hindsight Experience Replay" (arXiv 1707.01495, appendix) has it with a weight of 1.
+    """
+
+    def add(module: torch.nn.Module, inputs: tuple[Any, ...], action: Tensor) -> Tensor:
+        return attach_loss(action, weight * action.square().mean()) if torch.is_grad_enabled() else action
+
+    actor.register_forward_hook(add)
+
+
+class _AttachLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, loss: Tensor) -> Tensor:
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return gradient, gradient.new_ones(())
