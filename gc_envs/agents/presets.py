@@ -34,7 +34,12 @@ ROBOTS = ("her-ddpg", "her-td3", "her-sac", "her-tqc", "reengage-ddpg", "reengag
 # Many lanes, and an update for every second step.
 ROBOT = {"total_steps": 300_000, "num_envs": 16, "gradient_steps": 8, "learning_starts": 2_000, "depth": 3, "tau": 0.02}
 REACH = {"total_steps": 20_000, "num_envs": 8, "gradient_steps": 4, "learning_starts": 1_000, "depth": 2, "tau": 0.005}
-HAND = {**ROBOT, "total_steps": 500_000, "gamma": 0.98, "tau": 0.05, "action_noise": 0.2}
+# After the code of Hindsight Experience Replay: few updates for each step, each of a large batch. With sixteen times as
+# many, actions go to the ends of their range within 20,000 steps and stay there.
+HAND = {
+    "total_steps": 500_000, "num_envs": 64, "gradient_steps": 2, "learning_starts": 9_600, "batch_size": 1024,
+    "depth": 3, "gamma": 0.98, "tau": 0.05, "normalize": True, "action_noise": 0.2, "action_l2": 1.0,
+}  # fmt: skip
 BITFLIP = {"total_steps": 100_000, "batch_size": 128, "learning_rate": 0.001, "depth": 1, "gamma": 0.98}
 PRESETS = (
     # A grid needs a small network, and a discount low enough that one step more or less shows in the values; short
@@ -48,7 +53,8 @@ PRESETS = (
     ),
     *(Preset(agent, "default", "manipulation", ROBOT) for agent in ROBOTS),
     *(Preset(agent, "default", "GC-PandaReach-v0", REACH) for agent in ROBOTS),
-    *(Preset(agent, "default", "GC-HandReach-v0", HAND) for agent in ("her-ddpg", "reengage-ddpg")),
+    Preset("her-ddpg", "default", "GC-HandReach-v0", HAND),
+    Preset("reengage-ddpg", "default", "GC-HandReach-v0", HAND | {"alpha": 1e-4}),
     # Published size (arXiv 2605.23551, table of hyperparameters).
     Preset("leo", "paper", "gridworld", {"num_envs": 1024, "total_steps": 10_000_000, "one_hot": False}),
     Preset("leo", "paper", "craftax", {"num_envs": 1024, "total_steps": 1_000_000_000}),
