@@ -35,7 +35,7 @@ ROBOTS = ("her-ddpg", "her-td3", "her-sac", "her-tqc", "reengage-ddpg", "reengag
 ROBOT = {"total_steps": 300_000, "num_envs": 16, "gradient_steps": 8, "learning_starts": 2_000, "depth": 3, "tau": 0.02}
 REACH = {"total_steps": 20_000, "num_envs": 8, "gradient_steps": 4, "learning_starts": 1_000, "depth": 2, "tau": 0.005}
 # After the code of Hindsight Experience Replay: few updates for each step, each of a large batch. With sixteen times as
-# many, actions go to the ends of their range within 20,000 steps and stay there.
+# many, all actions are at the ends of their range by step 25,000, and stay there.
 HAND = {
     "total_steps": 500_000, "num_envs": 64, "gradient_steps": 2, "learning_starts": 9_600, "batch_size": 1024,
     "depth": 3, "gamma": 0.98, "tau": 0.05, "normalize": True, "action_noise": 0.2, "action_l2": 1.0,
