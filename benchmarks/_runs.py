@@ -7,7 +7,6 @@ be stopped at any time and goes on. Beside the JSON lies the figure: mean and ra
 
 import argparse
 import csv
-import itertools
 import os
 import statistics
 import subprocess
@@ -56,11 +55,8 @@ def run(words: list[str], folder: Path) -> dict[int, dict[str, float]]:
         raise SystemExit(f"{' '.join(words)} failed; see {folder.with_suffix('.log')}")
     print("done:", *words, flush=True)
     evaluations, metrics = (_read(folder / f"{name}.csv") for name in ("evaluations", "metrics"))
-    steps = [0.0, *(row["step"] for row in metrics)]
-    spent = [
-        (end - start) / row["steps_per_s"] / 60 for start, end, row in zip(steps, steps[1:], metrics, strict=False)
-    ]
-    clock = [0.0, *itertools.accumulate(spent)]
+    steps = np.array([0.0, *(row["step"] for row in metrics)])
+    clock = np.cumsum([0.0, *np.diff(steps) / [60 * row["steps_per_s"] for row in metrics]])
     return {int(row["step"]): {**row, "minutes": float(np.interp(row["step"], steps, clock))} for row in evaluations}
 
 
@@ -97,8 +93,9 @@ def draw(comparison: Comparison, result: dict[str, Any], path: Path) -> None:
 
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.subplots()
-    first = 1 if len(result["rows"]) == 1 else 0
-    for row, colour in zip(result["rows"], COLOURS[first:], strict=False):
+    rows = result["rows"]
+    colours = COLOURS[1:2] if len(rows) == 1 else COLOURS[: len(rows)]
+    for row, colour in zip(rows, colours, strict=True):
         agent, columns = row["agent"], list(zip(*row["seeds"], strict=True))
         name, count = comparison.agents[agent][0], len(row["seeds"])
         called = agent if agent == name else f"{name} ({agent})"

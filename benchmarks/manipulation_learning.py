@@ -5,8 +5,8 @@
 
 What it runs, and how it is stopped and resumed: `_runs.py`. The settings are the agents' own defaults for these
 environments (`gc_envs/agents/presets.py`). The published figures are read off plots of arXiv 2312.13788, +- 0.02: one
-lane and one update per step there, 16 lanes and one update per two steps here. `lanes` is what that ratio was chosen
-from: success over the time that training takes.
+lane and one update per step there, 16 lanes and one update per two steps here. `lanes` sets other ratios
+beside it: success over the time that training takes.
 """
 
 from _runs import Comparison, compare

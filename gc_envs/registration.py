@@ -140,6 +140,9 @@ ROWS = (
 REGISTRY = {row.id: row for row in ROWS}
 
 
+KINDS = {int: numbers.Integral, float: numbers.Real, bool: bool, str: str}  # of arguments: what will do for each
+
+
 def register_all() -> None:
     """Register every id with Gymnasium; called on `import gc_envs`, and harmless when called again."""
     for row in ROWS:
@@ -203,10 +206,9 @@ def make_task(env_id: str, *, goals: Sequence[Any] | None = None, **kwargs: Any)
 
 def _is_a(value: Any, kind: Any) -> bool:
     """Whether `value` will do where `kind` is asked for; NumPy's numbers do. True for kinds other than these."""
-    if kind in (int, float):
-        number = numbers.Integral if kind is int else numbers.Real
-        return isinstance(value, number) and not isinstance(value, bool)
-    return not isinstance(kind, type) or kind not in (bool, str) or isinstance(value, kind)
+    if kind not in KINDS:
+        return True
+    return isinstance(value, KINDS[kind]) and (kind is bool or not isinstance(value, bool))
 
 
 def task_class(row: EnvRow) -> "type[Task]":

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def save_gif(episodes: Sequence[Sequence[np.ndarray]], path: Path, fps: int = 10
     from PIL import Image
 
     every = [frame for episode in episodes for frame in episode]
-    palette = _palette(every[:: max(1, len(every) // 12)])
+    palette = _palette(every)
     frames = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in every]
     durations = [ms for episode in episodes for ms in [round(1000 / fps)] * (len(episode) - 1) + [1000]]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +137,8 @@ def _palette(frames: Sequence[np.ndarray]) -> Any:
     """An image that carries the colours for `frames`: half of them the most common ones, half of them the extremes."""
     from PIL import Image
 
-    sheet, colours = Image.fromarray(np.concatenate(frames)), []
+    stride = math.isqrt(len(frames) // 12) + 1  # of pixels, not of frames: what shows in a single frame counts too
+    sheet, colours = Image.fromarray(np.concatenate([frame[::stride, ::stride] for frame in frames])), []
     for method in (Image.Quantize.MEDIANCUT, Image.Quantize.MAXCOVERAGE):
         colours += (sheet.quantize(96, method, dither=Image.Dither.NONE).getpalette() or [])[: 3 * 96]
     palette = Image.new("P", (1, 1))

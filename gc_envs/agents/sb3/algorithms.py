@@ -14,9 +14,9 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from gc_envs.agents.sb3.learner import OffPolicyConfig, SB3Learner
-from gc_envs.agents.sb3.losses import penalize_actions
+from gc_envs.agents.sb3.losses import check_weight, penalize_actions
 from gc_envs.agents.sb3.multi import MultiReenGAGEDDPG, PointSetPolicy
-from gc_envs.agents.sb3.reengage import ReenGAGEDDPG, ReenGAGEDQN, ReenGAGESAC, ReenGAGETD3, check_alpha
+from gc_envs.agents.sb3.reengage import ReenGAGEDDPG, ReenGAGEDQN, ReenGAGESAC, ReenGAGETD3
 from gc_envs.core.goals import BoxGoals, PointSetGoals
 from gc_envs.core.task import Task
 
@@ -30,8 +30,7 @@ class DDPGConfig(OffPolicyConfig):
 
     def check(self) -> None:
         super().check()
-        if self.action_l2 < 0:
-            raise ValueError(f"action_l2 must be at least 0, got {self.action_l2}")
+        check_weight("action_l2", self.action_l2)
 
     def prepare(self, model: OffPolicyAlgorithm) -> None:
         if self.action_l2:
@@ -69,7 +68,7 @@ class GradientTerm:
 
     def check(self) -> None:
         super().check()  # type: ignore[misc]
-        check_alpha(self.alpha)
+        check_weight("alpha", self.alpha)
 
     def model_kwargs(self, task: Task) -> dict[str, Any]:
         kwargs = super().model_kwargs(task)  # type: ignore[misc]

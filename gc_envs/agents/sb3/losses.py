@@ -15,14 +15,20 @@ def attach_loss(value: Tensor, loss: Tensor) -> Tensor:
 def penalize_actions(actor: torch.nn.Module, weight: float) -> None:
     """Add `weight` times the mean squared action to the loss of `actor`, DDPG's or TD3's, from now on.
 
-    It keeps actions off the ends of their range, where the tangent that bounds them is flat and nothing is learned any
-    more. The code of "Hindsight Experience Replay" (arXiv 1707.01495, appendix) has it with a weight of 1.
+    It keeps actions off the ends of their range, where the hyperbolic tangent that bounds them is flat and nothing is
+    learned any more. The code of "Hindsight Experience Replay" (arXiv 1707.01495, appendix) has it with a weight of 1.
     """
 
     def add(module: torch.nn.Module, inputs: tuple[Any, ...], action: Tensor) -> Tensor:
         return attach_loss(action, weight * action.square().mean()) if torch.is_grad_enabled() else action
 
     actor.register_forward_hook(add)
+
+
+def check_weight(name: str, weight: float) -> None:
+    """ValueError for a negative weight of a loss term, or one that is no number."""
+    if not weight >= 0:
+        raise ValueError(f"{name} must be at least 0, got {weight}")
 
 
 class _AttachLoss(torch.autograd.Function):

@@ -15,7 +15,7 @@ import torch
 from stable_baselines3 import DDPG, DQN, SAC, TD3
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from gc_envs.agents.sb3.losses import Tensor, attach_loss
+from gc_envs.agents.sb3.losses import Tensor, attach_loss, check_weight
 
 Observation = dict[str, Tensor]
 Reward = Callable[[Tensor, Tensor], Tensor]  # (achieved [B, d], desired [B, D]) -> differentiable reward [B]
@@ -51,7 +51,7 @@ class ReenGAGE(OffPolicyAlgorithm):
     def __init__(
         self, *args: Any, alpha: float = 0.1, low_reward: float = -1.0, reward: Reward | None = None, **kwargs: Any
     ) -> None:
-        check_alpha(alpha)
+        check_weight("alpha", alpha)
         environment = kwargs["env"] if "env" in kwargs else args[1]
         space = getattr(environment, "action_space", None)
         if space is not None and not isinstance(space, self.action_kind):
@@ -190,12 +190,6 @@ class ReenGAGEDQN(ReenGAGE, DQN):
     def _next_value(self, observation: Observation) -> Tensor:
         values = self.q_net_target(observation)  # [B, A]
         return ((values / self.temperature).softmax(dim=1) * values).sum(dim=1, keepdim=True)
-
-
-def check_alpha(alpha: float) -> None:
-    """ValueError for a negative weight of the gradient term."""
-    if not alpha >= 0:
-        raise ValueError(f"alpha must be at least 0, got {alpha}")
 
 
 @contextmanager
