@@ -39,6 +39,7 @@ REACH = {"total_steps": 20_000, "num_envs": 8, "gradient_steps": 4, "learning_st
 HAND = {
     "total_steps": 500_000, "num_envs": 64, "gradient_steps": 2, "learning_starts": 9_600, "batch_size": 1024,
     "depth": 3, "gamma": 0.98, "tau": 0.05, "normalize": True, "action_noise": 0.2, "action_l2": 1.0,
+    "clip_values": True,
 }  # fmt: skip
 BITFLIP = {"total_steps": 100_000, "batch_size": 128, "learning_rate": 0.001, "depth": 1, "gamma": 0.98}
 PRESETS = (

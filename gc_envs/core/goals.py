@@ -24,7 +24,8 @@ class GoalSpace(ABC):
     """A set of goals, each a predicate over what a state achieves.
 
     `names` are the goals that all-goals information covers, in order; `uniforms` is how many uniform numbers `sample`
-    turns into one goal; `exclude_achieved` says whether a goal that the start state already achieves may be drawn.
+    turns into one goal; `exclude_achieved` says whether a goal that the start state already achieves may be drawn;
+    no reward lies outside `reward_range`.
     """
 
     names: tuple[str, ...]
@@ -33,6 +34,7 @@ class GoalSpace(ABC):
     uniforms: int
     exclude_achieved: bool
     relabels: bool = True  # whether an achieved goal can itself be commanded, which hindsight relabelling needs
+    reward_range: tuple[float, float] = (0.0, 1.0)
 
     @property
     def num_goals(self) -> int:
@@ -186,6 +188,7 @@ class BoxGoals(GoalSpace):
             raise ValueError(f"num_anchor_goals must be at least 1, got {num_anchor_goals}")
         self.low, self.high = np.asarray(low, np.float32), np.asarray(high, np.float32)
         self.threshold, self.distance, self.rewards, self.dense = threshold, distance, rewards, dense
+        self.reward_range = (-np.inf, 0.0) if dense else (min(rewards), max(rewards))
         self.exclude_achieved = exclude_achieved
         self.desired_space = gymnasium.spaces.Box(self.low, self.high, dtype=np.float32)
         achieved_low, achieved_high = achieved_bounds or (self.low, self.high)

@@ -14,7 +14,7 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from gc_envs.agents.sb3.learner import OffPolicyConfig, SB3Learner
-from gc_envs.agents.sb3.losses import check_weight, penalize_actions
+from gc_envs.agents.sb3.losses import check_weight, clip_values, penalize_actions
 from gc_envs.agents.sb3.multi import MultiReenGAGEDDPG, PointSetPolicy
 from gc_envs.agents.sb3.reengage import ReenGAGEDDPG, ReenGAGEDQN, ReenGAGESAC, ReenGAGETD3
 from gc_envs.core.goals import BoxGoals, PointSetGoals
@@ -27,14 +27,21 @@ class DDPGConfig(OffPolicyConfig):
 
     action_noise: float = 0.03  # standard deviation, where actions lie in [-1, 1]
     action_l2: float = 0.0  # weight of the mean squared action in the actor's loss
+    clip_values: bool = False  # target values, to what a discounted return can be
 
     def check(self) -> None:
         super().check()
         check_weight("action_l2", self.action_l2)
+        if self.clip_values and not 0 <= self.gamma < 1:
+            raise ValueError(f"clip_values needs gamma in [0, 1), as returns have no bound at {self.gamma}")
 
-    def prepare(self, model: OffPolicyAlgorithm) -> None:
+    def prepare(self, model: OffPolicyAlgorithm, task: Task) -> None:
         if self.action_l2:
             penalize_actions(model.actor, self.action_l2)  # type: ignore[attr-defined]
+        if self.clip_values:
+            low, high = task.goals.reward_range  # and where an episode has ended, 0
+            steps = 1 / (1 - self.gamma)
+            clip_values(model.critic_target, min(low, 0) * steps, max(high, 0) * steps)  # type: ignore[attr-defined]
 
     def model_kwargs(self, task: Task) -> dict[str, Any]:
         zero = np.zeros(task.action_space.shape or ())

@@ -77,7 +77,7 @@ class OffPolicyConfig:
             "device": self.device,
         }
 
-    def prepare(self, model: OffPolicyAlgorithm) -> None:
+    def prepare(self, model: OffPolicyAlgorithm, task: Task) -> None:
         """What a new model needs beyond its arguments."""
 
     @property
@@ -141,7 +141,7 @@ class SB3Learner:
             kwargs["replay_buffer_kwargs"] = {"n_sampled_goal": config.her_goals}
         venv = VecMonitor(SB3VecEnv(envs), None if monitor is None else str(monitor))
         model = self.model_class(env=venv, **kwargs)
-        config.prepare(model)
+        config.prepare(model, self.task)
         return model, envs
 
     def train(self, run: Run, schedule: Schedule, evaluate: Callable[..., Mapping[str, Any]]) -> "SB3Policy":

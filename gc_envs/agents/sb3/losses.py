@@ -1,4 +1,4 @@
-"""Loss terms beside Stable-Baselines3's own, which ride on what its networks return: no training loop is copied."""
+"""Changes to the losses of Stable-Baselines3, which ride on what its networks return: no training loop is copied."""
 
 from typing import Any
 
@@ -23,6 +23,20 @@ def penalize_actions(actor: torch.nn.Module, weight: float) -> None:
         return attach_loss(action, weight * action.square().mean()) if torch.is_grad_enabled() else action
 
     actor.register_forward_hook(add)
+
+
+def clip_values(critic: torch.nn.Module, low: float, high: float) -> None:
+    """Clip what `critic`, of DDPG or TD3, returns to low .. high from now on.
+
+    Of a target network this keeps the values that others are learned from within what returns can be: where an actor
+    leads its critic beyond that, the error would feed itself. The code of "Hindsight Experience Replay" (arXiv
+    1707.01495, appendix) does so.
+    """
+
+    def clip(module: torch.nn.Module, inputs: tuple[Any, ...], values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(value.clamp(low, high) for value in values)
+
+    critic.register_forward_hook(clip)
 
 
 def check_weight(name: str, weight: float) -> None:

@@ -1,11 +1,13 @@
-"""Loss terms that ride on what a network returns."""
+"""Changes to losses that ride on what a network returns."""
 
 import gymnasium
 import pytest
 import torch
 from stable_baselines3 import DDPG, TD3
 
-from gc_envs.agents.sb3.losses import attach_loss, penalize_actions
+import gc_envs
+from gc_envs.agents.sb3.algorithms import HerDDPG, MultiReenGAGE
+from gc_envs.agents.sb3.losses import attach_loss, clip_values, penalize_actions
 from gc_envs.agents.sb3.reengage import ReenGAGEDDPG
 from gc_envs.wrappers import AchievedGoalHerReplayBuffer, SB3VecEnv
 
@@ -18,11 +20,11 @@ def test_an_attached_loss_is_added_whatever_becomes_of_the_value():
     assert (x.grad, y.grad) == (20, 10)
 
 
-def make(kind):
+def make(kind, **kwargs):
     envs = SB3VecEnv(gymnasium.make_vec("GC-ContinuousSeek-v0", num_envs=2, dim=3))
     return kind(
         "MultiInputPolicy", envs, replay_buffer_class=AchievedGoalHerReplayBuffer, learning_starts=40, batch_size=16,
-        policy_kwargs={"net_arch": [16]}, seed=0,
+        policy_kwargs={"net_arch": [16]}, seed=0, **kwargs,
     )  # fmt: skip
 
 
@@ -57,3 +59,45 @@ def test_acting_is_not_touched():
     before = model.predict(observation, deterministic=True)[0]
     penalize_actions(model.actor, 1.0)
     assert (model.predict(observation, deterministic=True)[0] == before).all()
+
+
+@pytest.mark.parametrize("kind", [DDPG, TD3, ReenGAGEDDPG])
+def test_clipped_values_bound_what_others_are_learned_from(kind):
+    """With gamma 0.5 and all target values clipped to -1.5, every critic regresses on reward - 0.75."""
+    model = make(kind, gamma=0.5).learn(40)
+    clip_values(model.critic_target, -1.5, -1.5)
+    data = model.replay_buffer.sample(16)
+    model.replay_buffer.sample = lambda *args, **kwargs: data
+    seen = []
+    wanted = data.rewards + (1 - data.dones) * 0.5 * -1.5
+    values = model.critic(data.observations, data.actions)
+    gradient_free = sum((value - wanted).square().mean() for value in values).item()
+    model.logger.record = lambda name, value, *args, **kwargs: seen.append(value) if name == "train/critic_loss" else 0
+    if kind is ReenGAGEDDPG:
+        model.alpha = 0.0
+    model.train(1, 16)
+    assert seen == [pytest.approx(gradient_free, rel=1e-5)]
+
+
+def bounds(learner, env_id):
+    """What the target critic of a new model returns when its last layer says -1e6, and 1e6."""
+    config = learner.config_class(clip_values=True, gamma=0.75, width=16)
+    model, envs = learner(gc_envs.make_task(env_id), config).build()
+    observation = {name: torch.as_tensor(space.sample()[None]) for name, space in model.observation_space.items()}
+    values = []
+    for bias in (-1e6, 1e6):
+        for weights in model.critic_target.parameters():
+            torch.nn.init.constant_(weights, bias if weights.ndim == 1 else 0)
+        values.append(model.critic_target(observation, torch.zeros(1, *envs.single_action_space.shape))[0].item())
+    envs.close()
+    return values
+
+
+def test_the_bounds_are_those_of_returns():
+    assert bounds(HerDDPG, "GC-ContinuousSeek-v0") == [-4, 0]
+    assert bounds(MultiReenGAGE, "GC-DriveSeek-v0") == [0, 4]
+
+
+def test_returns_without_a_discount_have_no_bound():
+    with pytest.raises(ValueError, match=r"clip_values needs gamma in \[0, 1\), as returns have no bound at 1.0"):
+        HerDDPG.config_class(clip_values=True, gamma=1.0).check()
