@@ -5,18 +5,21 @@
 
 What it runs, and how it is stopped and resumed: `_runs.py`. The settings are the agents' own defaults for these
 environments (`gc_envs/agents/presets.py`). The published figures are read off plots of arXiv 2312.13788, +- 0.02: one
-lane and one update per step there, 16 lanes and one update per two steps here. `lanes` sets other ratios
-beside it: success over the time that training takes.
+lane and an update for every step there, 32 lanes and an update for every eighth step here. `lanes` sets such ratios
+side by side: success over the time that training takes.
 """
 
 from _runs import Comparison, compare
 
 
-def _lanes(num_envs: int, gradient_steps: int) -> tuple[str, ...]:
-    """So many updates after each step of all lanes."""
-    starts = max(1000, 50 * num_envs)  # hindsight needs whole episodes
-    return ("her-sac", "--num-envs", str(num_envs), "--gradient-steps", str(gradient_steps),
-            "--learning-starts", str(starts))  # fmt: skip
+def _lanes(num_envs: int, steps: int, batch_size: int = 256, normalize: bool = False) -> tuple[str, ...]:
+    """An update for so many steps."""
+    rollout = max(num_envs, steps)  # steps between updates
+    return (
+        "her-sac", "--num-envs", str(num_envs), "--gradient-steps", str(rollout // steps),
+        "--train-every", str(rollout // num_envs), "--batch-size", str(batch_size),
+        "--normalize" if normalize else "--no-normalize",
+    )  # fmt: skip
 
 
 COMPARISONS = {
@@ -40,13 +43,12 @@ COMPARISONS = {
         {"baseline": ("her-ddpg",), "reengage": ("reengage-ddpg",)}, metric="success_last",
     ),
     "lanes": Comparison(
-        ("GC-PandaReach-v0",), 20_000, 1000, 3,
+        ("GC-PandaPush-v0",), 100_000, 5_000, 1,
         {
-            "1 lane, an update a step": _lanes(1, 1),
-            "8 lanes, an update a step": _lanes(8, 8),
-            "8 lanes, one per 2 steps": _lanes(8, 4),
-            "8 lanes, one per 4 steps": _lanes(8, 2),
-            "32 lanes, one per 8 steps": _lanes(32, 4),
+            "32 lanes, one per 8, batch 512, normalized": _lanes(32, 8, 512, normalize=True),
+            "32 lanes, one per 8 steps": _lanes(32, 8),
+            "16 lanes, one per 2 steps": _lanes(16, 2),
+            "1 lane, an update per step": _lanes(1, 1),
         },
         by_minutes=True,
     ),

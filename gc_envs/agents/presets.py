@@ -31,8 +31,11 @@ def _seek(agent: str, dim: int, steps: int, batch_size: int, learning_rate: floa
 
 
 ROBOTS = ("her-ddpg", "her-td3", "her-sac", "her-tqc", "reengage-ddpg", "reengage-td3", "reengage-sac")
-# Many lanes, and an update for every second step.
-ROBOT = {"total_steps": 300_000, "num_envs": 16, "gradient_steps": 8, "learning_starts": 2_000, "depth": 3, "tau": 0.02}
+# Many lanes, and an update of a large batch for every eighth step.
+ROBOT = {
+    "total_steps": 300_000, "num_envs": 32, "gradient_steps": 4, "learning_starts": 3_200, "batch_size": 512,
+    "depth": 3, "tau": 0.02, "normalize": True,
+}  # fmt: skip
 REACH = {"total_steps": 20_000, "num_envs": 8, "gradient_steps": 4, "learning_starts": 1_000, "depth": 2, "tau": 0.005}
 # After the code of Hindsight Experience Replay: few updates for each step, each of a large batch. With sixteen times as
 # many, all actions are at the ends of their range by step 25,000, and stay there.
