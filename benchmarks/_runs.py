@@ -8,6 +8,7 @@ be stopped at any time and goes on. Beside the JSON lies the figure: mean and ra
 import argparse
 import csv
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -52,8 +53,8 @@ def run(words: list[str], folder: Path) -> dict[int, dict[str, float]]:
         program = [sys.executable, "-m", "gc_envs.cli", *words[1:], "--resume"]
         done = subprocess.run(program, stdout=log, stderr=log, env=environment, check=False)
     if done.returncode:
-        raise SystemExit(f"{' '.join(words)} failed; see {folder.with_suffix('.log')}")
-    print("done:", *words, flush=True)
+        raise SystemExit(f"{shlex.join(words)} failed; see {folder.with_suffix('.log')}")
+    print("done:", shlex.join(words), flush=True)
     evaluations, metrics = (_read(folder / f"{name}.csv") for name in ("evaluations", "metrics"))
     steps = np.array([0.0, *(row["step"] for row in metrics)])
     clock = np.cumsum([0.0, *np.diff(steps) / [60 * row["steps_per_s"] for row in metrics]])
@@ -134,7 +135,7 @@ def compare(description: str | None, folder: str, comparisons: dict[str, Compari
         curves = dict(zip(jobs, pool.map(train, jobs), strict=True))
     by_agent = {agent: [curves[job] for job in jobs if job[0] == agent] for agent in comparison.agents}
     result = summary(comparison, by_agent)
-    commands = {a: " ".join(command(comparison, a, 0, Path(f"runs/{a}-0"))) for a in comparison.agents}
+    commands = {a: shlex.join(command(comparison, a, 0, Path(f"runs/{a}-0"))) for a in comparison.agents}
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         draw(comparison, result, args.json.with_suffix(".png"))

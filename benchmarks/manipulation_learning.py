@@ -43,7 +43,7 @@ COMPARISONS = {
         {"baseline": ("her-ddpg",), "reengage": ("reengage-ddpg",)}, metric="success_last",
     ),
     "lanes": Comparison(
-        ("GC-PandaPush-v0",), 100_000, 5_000, 1,
+        ("GC-PandaPush-v0",), 80_000, 5_000, 1,
         {
             "32 lanes, one per 8, batch 512, normalized": _lanes(32, 8, 512, normalize=True),
             "32 lanes, one per 8 steps": _lanes(32, 8),
