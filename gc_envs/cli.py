@@ -121,7 +121,7 @@ def render(
     run: Positional[Path],
     goal: tuple[str, ...] = (),
     seed: int = 0,
-    max_steps: int = 200,
+    max_steps: int | None = None,
     out: Path | None = None,
     fps: int | None = None,
 ) -> None:
@@ -131,7 +131,7 @@ def render(
         run: the run folder.
         goal: names of the goals; default three drawn ones.
         seed: of the world.
-        max_steps: of an episode.
+        max_steps: of an episode; default the id's own, but at most 120.
         out: the GIF to write; default in the run folder.
         fps: frames per second; default the environment's own.
     """

@@ -69,7 +69,7 @@ def test_every_block_runs_in_order(tmp_path, monkeypatch, capsys):
     output = capsys.readouterr().out
     assert "GC-Gridworld-v0: success" in output, "training ends with a table"
     runs = sorted(path for path in (tmp_path / "runs").iterdir() if path.is_dir())
-    assert len(runs) == 3, "two named runs and one of the first screen"
+    assert len(runs) == 4, "three named runs and one of the first screen"
     for run in runs:
         for name in ("config.json", "metrics.csv", "evaluation.json", "learning_curve.png", "agent.gif", "checkpoints"):
             assert (run / name).exists(), f"{run.name} has no {name}"

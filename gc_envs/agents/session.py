@@ -17,7 +17,6 @@ from gc_envs.evaluation.report import format_table, plot_learning_curve, record_
 from gc_envs.registration import get_row, make_task
 
 FILMED = 6  # goals in the film of a trained agent
-FILM_STEPS = 120
 DRAWN = 100  # episodes of an evaluation, where goals are drawn
 
 
@@ -97,9 +96,8 @@ def finish(policy: Any, run: Run, result: Evaluation) -> None:
     console.print("filming the agent ...", highlight=False)
     try:
         episodes = record_episodes(
-            policy, run.env_id, filmed_goals(result), seed=result["seed"],
-            max_steps=min(FILM_STEPS, result["max_steps"]), env_kwargs=run.env_kwargs,
-        )  # fmt: skip
+            policy, run.env_id, filmed_goals(result), seed=result["seed"], env_kwargs=run.env_kwargs
+        )
         comment = f"gc-envs: {run.agent} on {run.env_id}, seed {result['seed']}"
         written.append(save_gif(episodes, run.folder / "agent.gif", policy.task.render_fps, comment=comment))
     except OSError as error:  # a machine that cannot draw has trained all the same

@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode
 from gc_envs.evaluation.evaluate import Evaluation, as_policy
 
 TRAINED, SEEN, EVALUATED = "#2b6cc4", "#9aa3b2", "#e08a1e"  # colours of curves
+FILM_STEPS = 120  # of an episode, at most, unless more are asked for
 
 
 def format_table(result: Evaluation, limit: int = 30) -> str:
@@ -85,17 +86,20 @@ def record_episodes(
     goals: Sequence[Any] | int,
     *,
     seed: int = 0,
-    max_steps: int = 200,
+    max_steps: int | None = None,
     env_kwargs: dict[str, Any] | None = None,
 ) -> list[list[np.ndarray]]:
     """Frames of one episode per goal, each up to and with the step that ends it: uint8 [H, W, 3] each.
 
-    `goals` are names, indices or arrays; a number draws as many.
+    `goals` are names, indices or arrays; a number draws as many. `max_steps` of an episode are by default those of an
+    evaluation, but no more than FILM_STEPS.
     """
     from gc_envs.core.vector_env import GoalVectorEnv
-    from gc_envs.registration import make_task
+    from gc_envs.registration import get_row, make_task
 
     task = make_task(env_id, **(env_kwargs or {}))
+    if max_steps is None:
+        max_steps = min(FILM_STEPS, get_row(env_id).eval_steps or task.horizon)
     count = goals if isinstance(goals, int) else len(goals)
     options = None if isinstance(goals, int) else {"goal": [task.goals.command(goal) for goal in goals]}
     envs = GoalVectorEnv(

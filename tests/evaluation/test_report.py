@@ -1,9 +1,11 @@
 """Films of episodes."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from gc_envs.evaluation.report import save_gif
+import gc_envs
+from gc_envs.evaluation.report import FILM_STEPS, record_episodes, save_gif
 
 
 def test_a_film_keeps_its_frames_and_a_colour_that_only_one_of_them_has(tmp_path):
@@ -22,3 +24,17 @@ def test_a_film_keeps_its_frames_and_a_colour_that_only_one_of_them_has(tmp_path
     assert abs(shown - frames[49]).max() <= 8
     film.seek(50)
     assert abs(np.asarray(film.convert("RGB")).astype(int) - frames[0]).max() <= 8
+
+
+@pytest.mark.parametrize(
+    ("env_id", "max_steps", "frames"),
+    [("GC-DriveSeek-v0", None, 41), ("GC-DriveSeek-v0", 7, 8), ("GC-Gridworld-v0", None, FILM_STEPS + 1)],
+)
+def test_episodes_are_filmed_as_long_as_they_are_evaluated_unless_that_is_too_long(env_id, max_steps, frames):
+    task = gc_envs.make_task(env_id)
+
+    def same_action(observation):  # which drives in a circle, or up into a wall
+        return np.zeros((len(observation["observation"]), *task.action_space.shape), task.action_space.dtype)
+
+    films = record_episodes(same_action, env_id, [task.goals.names[-1]] if "Grid" in env_id else 1, max_steps=max_steps)
+    assert [len(film) for film in films] == [frames]
