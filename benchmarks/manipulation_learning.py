@@ -35,20 +35,21 @@ COMPARISONS = {
         published={"her-tqc": {300_000: 0.45, 430_000: 1.0, 500_000: 1.0}},
     ),
     "slide": Comparison(
-        ("GC-PandaSlide-v0",), 1_000_000, 40_000, 1, {"her-sac": ("her-sac",)},
-        published={"her-sac": {500_000: 0.60, 1_000_000: 0.85}},
+        ("GC-PandaSlide-v0",), 500_000, 20_000, 1, {"her-sac": ("her-sac",)},
+        published={"her-sac": {500_000: 0.60}},  # .85 at a million steps
     ),
     "hand_reach": Comparison(
         ("GC-HandReach-v0", "--env-kwargs", "exclude_achieved=False"), 500_000, 20_000, 1,
         {"baseline": ("her-ddpg",), "reengage": ("reengage-ddpg",)}, metric="success_last",
     ),
     "lanes": Comparison(
-        ("GC-PandaPush-v0",), 80_000, 5_000, 1,
+        ("GC-PandaReach-v0",), 10_000, 500, 3,
         {
-            "32 lanes, one per 8, batch 512, normalized": _lanes(32, 8, 512, normalize=True),
-            "32 lanes, one per 8 steps": _lanes(32, 8),
-            "16 lanes, one per 2 steps": _lanes(16, 2),
             "1 lane, an update per step": _lanes(1, 1),
+            "8 lanes, one per 2 steps": _lanes(8, 2),
+            "32 lanes, one per 8": _lanes(32, 8),
+            "32 lanes, one per 8, 512, normalized": _lanes(32, 8, 512, normalize=True),
+            "64 lanes, one per 16, 1024, normalized": _lanes(64, 16, 1024, normalize=True),
         },
         by_minutes=True,
     ),

@@ -57,7 +57,7 @@ PRESETS = (
     *(Preset(agent, "default", "manipulation", ROBOT) for agent in ROBOTS),
     *(Preset(agent, "default", "GC-PandaReach-v0", ROBOT | {"total_steps": 20_000}) for agent in ROBOTS),
     Preset("her-ddpg", "default", "GC-HandReach-v0", HAND),
-    Preset("reengage-ddpg", "default", "GC-HandReach-v0", HAND | {"alpha": 1e-4}),
+    Preset("reengage-ddpg", "default", "GC-HandReach-v0", HAND | {"alpha": 2e-5}),
     # Published size (arXiv 2605.23551, table of hyperparameters).
     Preset("leo", "paper", "gridworld", {"num_envs": 1024, "total_steps": 10_000_000, "one_hot": False}),
     Preset("leo", "paper", "craftax", {"num_envs": 1024, "total_steps": 1_000_000_000}),
