@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from gc_envs.core.goals import FiniteGoals
+from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.registration import get_row, make_task
 
@@ -77,6 +78,11 @@ def evaluate(
     return evaluator(policy, on_step)
 
 
+def episode_steps(env_id: str, task: Task) -> int:
+    """How long an episode of an evaluation is by default."""
+    return get_row(env_id).eval_steps or task.horizon
+
+
 class Evaluator:
     """`evaluate` with its environment kept, for policies to be evaluated one after another: it compiles once.
 
@@ -98,7 +104,7 @@ class Evaluator:
         self.env_id, self.seed, self.env_kwargs = env_id, seed, dict(env_kwargs or {})
         on_success = self.env_kwargs.get("on_success")
         task = make_task(env_id, **{name: value for name, value in self.env_kwargs.items() if name != "on_success"})
-        self.max_steps = (get_row(env_id).eval_steps or task.horizon) if max_steps is None else max_steps
+        self.max_steps = episode_steps(env_id, task) if max_steps is None else max_steps
         self.finite = isinstance(task.goals, FiniteGoals)
         self.commands: list[Any] = [None] * episodes
         if isinstance(task.goals, FiniteGoals):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from gc_envs.evaluation.evaluate import Evaluation, as_policy
+from gc_envs.evaluation.evaluate import Evaluation, as_policy, episode_steps
 
 TRAINED, SEEN, EVALUATED = "#2b6cc4", "#9aa3b2", "#e08a1e"  # colours of curves
 FILM_STEPS = 120  # of an episode, at most, unless more are asked for
@@ -95,11 +95,11 @@ def record_episodes(
     evaluation, but no more than FILM_STEPS.
     """
     from gc_envs.core.vector_env import GoalVectorEnv
-    from gc_envs.registration import get_row, make_task
+    from gc_envs.registration import make_task
 
     task = make_task(env_id, **(env_kwargs or {}))
     if max_steps is None:
-        max_steps = min(FILM_STEPS, get_row(env_id).eval_steps or task.horizon)
+        max_steps = min(FILM_STEPS, episode_steps(env_id, task))
     count = goals if isinstance(goals, int) else len(goals)
     options = None if isinstance(goals, int) else {"goal": [task.goals.command(goal) for goal in goals]}
     envs = GoalVectorEnv(

@@ -79,9 +79,9 @@ class GradientTerm:
 
     def model_kwargs(self, task: Task) -> dict[str, Any]:
         kwargs = super().model_kwargs(task)  # type: ignore[misc]
-        low = task.goals.rewards[0] if isinstance(task.goals, BoxGoals) else 0.0
         dense = isinstance(task.goals, BoxGoals) and task.goals.dense
-        return {**kwargs, "alpha": self.alpha, "low_reward": low, "reward": task.goals.reward if dense else None}
+        reward = task.goals.reward if dense else None
+        return {**kwargs, "alpha": self.alpha, "low_reward": task.goals.reward_range[0], "reward": reward}
 
 
 @dataclass(frozen=True)
