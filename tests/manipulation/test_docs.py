@@ -221,7 +221,7 @@ def test_its_code_runs():
 
 def test_pictures_are_small():
     names = re.findall(r"\]\((images/[^)]+)\)", TEXT)
-    assert len(names) == 3
+    assert len(names) == 4
     for name in names:
         film = name.endswith(".gif")
         assert (DOCS / name).stat().st_size < (500_000 if film else 150_000)
