@@ -49,7 +49,6 @@ COMPARISONS = {
             "8 lanes, one per 2 steps": _lanes(8, 2),
             "32 lanes, one per 8": _lanes(32, 8),
             "32 lanes, one per 8, 512, normalized": _lanes(32, 8, 512, normalize=True),
-            "64 lanes, one per 16, 1024, normalized": _lanes(64, 16, 1024, normalize=True),
         },
         by_minutes=True,
     ),
