@@ -14,11 +14,9 @@ from _runs import Comparison, compare
 
 def _lanes(num_envs: int, steps: int, batch_size: int = 256, normalize: bool = False) -> tuple[str, ...]:
     """An update for so many steps."""
-    rollout = max(num_envs, steps)  # steps between updates
     return (
-        "her-sac", "--num-envs", str(num_envs), "--gradient-steps", str(rollout // steps),
-        "--train-every", str(rollout // num_envs), "--batch-size", str(batch_size),
-        "--normalize" if normalize else "--no-normalize",
+        "her-sac", "--num-envs", str(num_envs), "--gradient-steps", str(num_envs // steps),
+        "--batch-size", str(batch_size), "--normalize" if normalize else "--no-normalize",
     )  # fmt: skip
 
 
