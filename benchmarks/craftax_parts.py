@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gc_envs.craftax.observation import compact, make_layout, one_hot, symbolic
+from gc_envs.craftax.observation import compact, make_one_hot_spec, one_hot, symbolic
 from gc_envs.craftax.task import CraftaxTask
 
 RESETS = (1, 4, 16)
@@ -67,7 +67,7 @@ def make_parts(task: CraftaxTask, lanes: int, pixels: bool) -> dict[str, Callabl
         "achieved": batched(task.achieved),
         "compact + achieved": batched(lambda state: (compact(variant, state), task.achieved(state))),
         "one_hot of compact": functools.partial(
-            jax.jit(functools.partial(one_hot, make_layout(variant))),
+            jax.jit(functools.partial(one_hot, make_one_hot_spec(variant))),
             jax.jit(jax.vmap(functools.partial(compact, variant)))(states),
         ),
         "terminated": batched(task.terminated),

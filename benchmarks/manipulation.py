@@ -34,7 +34,7 @@ from mujoco.batch import Batch
 
 import gc_envs
 from gc_envs.core.episode import OnSuccess
-from gc_envs.core.lanes import LaneProgram
+from gc_envs.core.func_env import FuncGoalEnv
 from gc_envs.manipulation.physics import PhysicsTask, SimState
 
 gymnasium.register_envs(gc_envs)
@@ -60,7 +60,7 @@ def vector(env_id: str, num_envs: int, threads: int) -> Block:
 def bare_batch(task: PhysicsTask, num_envs: int, threads: int) -> Block:
     """Batch.step alone: the target moves with the hand, and all lanes go back to the start at the horizon."""
     batch = Batch(task.model, num_envs, threads)
-    start = task.start(np.random.default_rng(0).random((num_envs, task.start_uniforms)))
+    start = task.start(np.random.default_rng(0).random((num_envs, task.num_start_uniforms)))
     actions = 0.05 * _actions(task.action_space, num_envs)[:, :, :3]
     mocap, sensors = batch.bind("mocap_pos"), batch.bind("sensordata")
     hand = slice(*np.cumsum([task.model.sensor_adr[0], 3]))
@@ -79,20 +79,20 @@ def bare_batch(task: PhysicsTask, num_envs: int, threads: int) -> Block:
 
 def callback(task: PhysicsTask, num_envs: int) -> Block:
     """Steps of the same lanes inside one jitted program, through a callback."""
-    program = LaneProgram(task, task.horizon, OnSuccess.parse(task.on_success), pool=num_envs)
+    program = FuncGoalEnv(task, task.horizon, OnSuccess.parse(task.on_success), pool=num_envs)
     actions = jnp.asarray(_actions(task.action_space, num_envs))
 
     def step(lanes, action):
-        lanes, verdict = jax.vmap(program.advance)(lanes, action)
-        lanes, _ = program.reset_where(lanes, verdict.over)
-        return lanes, (jax.vmap(program.observe)(lanes), program.all_goals(lanes), verdict)
+        lanes, outcome = jax.vmap(program.step)(lanes, action)
+        lanes, _ = program.reset_where(lanes, outcome.done)
+        return lanes, (jax.vmap(program.observe)(lanes), program.all_goals(lanes), outcome)
 
     @functools.partial(jax.jit, static_argnums=1)
     def rollout(lanes, steps):
         return jax.lax.scan(step, lanes, actions[jnp.arange(steps) % len(actions)])
 
     keys = jax.random.key_data(jax.random.split(jax.random.key(0), num_envs))
-    lanes = jax.jit(jax.vmap(program.start))(keys)
+    lanes = jax.jit(jax.vmap(program.reset))(keys)
 
     def run(steps: int) -> None:
         nonlocal lanes
@@ -120,7 +120,7 @@ def plain_loop(task: PhysicsTask) -> Block:
     """`mj_step` on one MjData, with the task's own code for actions and observations, and nothing else."""
     data = mujoco.MjData(task.model)
     state = SimState(*(getattr(data, name) for name in SimState._fields))
-    start = task.start(np.random.default_rng(0).random(task.start_uniforms))
+    start = task.start(np.random.default_rng(0).random(task.num_start_uniforms))
     actions = _actions(task.action_space, 1)[:, 0]
 
     def run(steps: int) -> None:

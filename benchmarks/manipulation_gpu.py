@@ -19,20 +19,20 @@ from _common import finish, parser
 
 import gc_envs
 from gc_envs.core.episode import OnSuccess
-from gc_envs.core.lanes import LaneProgram, default_pool
+from gc_envs.core.func_env import FuncGoalEnv, default_pool
 
 
 def measure(env_id: str, backend: str, num_envs: int, steps: int, rounds: int) -> dict[str, Any]:
     """Steps/s of `rounds` blocks of `steps` steps, and seconds to compile."""
     task: Any = gc_envs.make_task(env_id, backend=backend)
-    program = LaneProgram(task, task.horizon, OnSuccess.parse(task.on_success), default_pool(num_envs))
+    program = FuncGoalEnv(task, task.horizon, OnSuccess.parse(task.on_success), default_pool(num_envs))
     low, high = task.action_space.low, task.action_space.high
 
     def step(lanes, key):
         action = jax.random.uniform(key, (num_envs, *low.shape), minval=low, maxval=high)
-        lanes, verdict = jax.vmap(program.advance)(lanes, action)
-        lanes, _ = program.reset_where(lanes, verdict.over)
-        seen = jax.vmap(program.observe)(lanes), program.all_goals(lanes), verdict
+        lanes, outcome = jax.vmap(program.step)(lanes, action)
+        lanes, _ = program.reset_where(lanes, outcome.done)
+        seen = jax.vmap(program.observe)(lanes), program.all_goals(lanes), outcome
         return lanes, sum(jnp.sum(x.astype(jnp.float32)) for x in jax.tree.leaves(seen))
 
     @functools.partial(jax.jit, compiler_options=task.compiler_options)
@@ -43,7 +43,7 @@ def measure(env_id: str, backend: str, num_envs: int, steps: int, rounds: int) -
     @functools.partial(jax.jit, compiler_options=task.compiler_options)
     def start(key):
         lane_key, clock_key = jax.random.split(key)
-        lanes = jax.vmap(program.start)(jax.random.key_data(jax.random.split(lane_key, num_envs)))
+        lanes = jax.vmap(program.reset)(jax.random.key_data(jax.random.split(lane_key, num_envs)))
         clock = jax.random.randint(clock_key, (num_envs,), 0, task.horizon, jnp.int32)
         return lanes._replace(episode=lanes.episode._replace(clock=clock))
 

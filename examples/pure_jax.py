@@ -40,7 +40,7 @@ def main(steps: int = 200, lanes: int = 64, env_id: str = "GC-Gridworld-v0", see
 
     # The goal space works on the same arrays: one commanded goal per lane, any batch shape, inside or outside jit.
     achieved = jax.vmap(lambda key: task.achieved(task.reset(key)))(jax.random.split(jax.random.key(1), lanes))
-    desired = jnp.broadcast_to(task.goals.command(task.goals.names[-1]), (lanes, task.goals.num_goals))
+    desired = jnp.broadcast_to(task.goals.encode(task.goals.names[-1]), (lanes, task.goals.num_goals))
     assert task.goals.reward(achieved, desired).shape == (lanes,)
     reached = int((visits > 0).sum()) / task.goals.num_goals
     print(f"reached {reached:.0%} of {task.goals.num_goals} goals")

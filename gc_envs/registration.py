@@ -198,7 +198,7 @@ def make_task(env_id: str, *, goals: Sequence[Any] | None = None, **kwargs: Any)
             raise TypeError(f"{row.id}: {name} must be {wanted.__name__}, got {value!r}")
     task = kind(**row.kwargs, **kwargs)
     if goals is not None:
-        from gc_envs.core.restrict import restrict
+        from gc_envs.core.goal_subset import restrict
 
         task = restrict(task, goals)
     return task

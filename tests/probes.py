@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gc_envs.core.goals import BoxGoals, FiniteGoals
-from gc_envs.core.layout import Layout
+from gc_envs.core.one_hot import OneHotSpec
 from gc_envs.core.task import Task
 
 LEFT, RIGHT = 0, 1
@@ -27,7 +27,7 @@ class ChainTask(Task[ChainState]):
 
     action_space = gymnasium.spaces.Discrete(2)
     observation_space = gymnasium.spaces.Box(0, 2, (1,), np.float32)
-    layout = Layout(scalars=(("cell", 3),))
+    one_hot_spec = OneHotSpec(scalars=(("cell", 3),))
     on_success = "continue"
 
     def __init__(self, *, start: int | None = None, horizon: int = 1000, cliff: bool = False) -> None:
@@ -53,7 +53,7 @@ class ChainTask(Task[ChainState]):
 
 
 class PointWorld:
-    """A `World` of points on a line: x' = x + a, starting in [-1, 1); a point beyond 5 breaks its simulation."""
+    """A `BatchSimulator` of points on a line: x' = x + a, starting in [-1, 1); a point beyond 5 breaks its simulation."""
 
     def __init__(self, num_envs):
         self.position = np.zeros((num_envs, 1))
@@ -106,5 +106,5 @@ class PointTask(Task[np.ndarray]):
 
     step = observe = achieved = reset
 
-    def world(self, num_envs):
+    def make_simulator(self, num_envs):
         return PointWorld(num_envs)

@@ -142,8 +142,8 @@ def test_craftax_tables(variant, heading):
     from gc_envs.registration import make_task
 
     env_id = "GC-Craftax-v0" if variant == "full" else "GC-Craftax-Classic-v0"
-    task, layout = make_task(env_id), make_task(env_id, observation="compact").layout
-    assert layout is not None
+    task, spec = make_task(env_id), make_task(env_id, observation="compact").one_hot_spec
+    assert spec is not None
     text = (ROOT / "docs" / "craftax.md").read_text()
 
     def table(title: str) -> list[list[str]]:
@@ -162,7 +162,7 @@ def test_craftax_tables(variant, heading):
         covered = last + 1
     assert covered == task.goals.num_goals
 
-    for title, size in (("symbolic", task.observation_space.shape[0]), ("scalars", len(layout.scalars))):
+    for title, size in (("symbolic", task.observation_space.shape[0]), ("scalars", len(spec.scalars))):
         covered = 0
         for row in table(title):
             first, _, last = row[0].replace(",", "").partition("..")
@@ -170,6 +170,6 @@ def test_craftax_tables(variant, heading):
             covered = int(last or first) + 1
         assert covered == size
     names = [name for row in table("scalars") for name in re.findall(r"`([^`]+)`", row[1])]
-    assert names == [name for name, _ in layout.scalars]
+    assert names == [name for name, _ in spec.scalars]
     classes = [int(row[2]) for row in table("scalars") for _ in re.findall(r"`([^`]+)`", row[1])]
-    assert classes == [count for _, count in layout.scalars]
+    assert classes == [count for _, count in spec.scalars]

@@ -92,14 +92,14 @@ def play(env, seed, episodes):
 
 def some_goal(goals):
     """A goal of any goal space, as an array."""
-    return goals.command([[7, -7]] if isinstance(goals, PointSetGoals) else goals.num_goals - 1)
+    return goals.encode([[7, -7]] if isinstance(goals, PointSetGoals) else goals.num_goals - 1)
 
 
 def matching(goals, achieved):
     """A goal [B, D] that each of `achieved` [B, d] meets: for a finite set, one of those that hold."""
     if isinstance(goals, FiniteGoals):
         return goals.one_hot(achieved.argmax(-1))
-    return np.stack([goals.command([point]) for point in achieved]) if isinstance(goals, PointSetGoals) else achieved
+    return np.stack([goals.encode([point]) for point in achieved]) if isinstance(goals, PointSetGoals) else achieved
 
 
 def test_gymnasiums_checker_has_nothing_to_say(row, env):
@@ -253,13 +253,13 @@ def test_a_goal_is_commanded_in_an_episode_under_way(env, envs):
 
     first = envs.reset(seed=0)[0]
     mask = np.arange(LANES) == 2
-    second, infos = envs.set_goal([goal] * LANES, mask)
+    second, infos = envs.set_goal(goals=[goal] * LANES, mask=mask)
     np.testing.assert_array_equal(second["desired_goal"][2], goal)
     np.testing.assert_array_equal(second["desired_goal"][~mask], first["desired_goal"][~mask])
     assert_equal(second | {"desired_goal": 0}, first | {"desired_goal": 0})
     np.testing.assert_array_equal(infos["_is_success"], mask)
     with pytest.raises(ValueError, match="^mask must be bool"):
-        envs.set_goal(goal, mask[:2])
+        envs.set_goal(goal, mask=mask[:2])
 
 
 def test_pickles(row, env):

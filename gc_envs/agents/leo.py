@@ -65,9 +65,9 @@ class LEO(JaxLearner):
         self.task, self.config = task, config
         self.program = training_program(task, num_envs=config.num_envs)
         self.num_actions = int(task.action_space.n)  # type: ignore[attr-defined]
-        layout = task.layout if config.one_hot else None
+        spec = task.one_hot_spec if config.one_hot else None
         self.network = LEONetwork(
-            layout, task.goals.num_goals, self.num_actions, config.width, config.depth, config.conv_features
+            spec, task.goals.num_goals, self.num_actions, config.width, config.depth, config.conv_features
         )
         self.steps_per_update = config.rollout_steps * config.num_envs
         self.num_updates = config.num_updates(self.steps_per_update)
@@ -104,7 +104,7 @@ class LEO(JaxLearner):
             (transitions.observation, transitions.action, targets),
         )
         learned, loss = self._learn(state, batch, learn_key)
-        metrics = {"loss": loss, "target": targets.mean(), "epsilon": epsilon, "ends": transitions.over.sum()}
+        metrics = {"loss": loss, "target": targets.mean(), "epsilon": epsilon, "ends": transitions.done.sum()}
         new = LEOState(*learned, actors, jax.random.key_data(key), state.update + 1)
         return new, metrics
 
@@ -129,7 +129,7 @@ class LEO(JaxLearner):
         features = jnp.concatenate([transitions.extra[1:], last[None]])  # [T, N, width] of the states reached
         values = self._apply(self.variables(state), "max_values", features.reshape(-1, self.config.width))
         next_value = values.reshape(*features.shape[:2], -1)
-        return all_goals_targets(transitions.achieved, transitions.over, next_value, self.config.gamma)
+        return all_goals_targets(transitions.achieved, transitions.done, next_value, self.config.gamma)
 
     def _learn(
         self, state: LEOState, batch: tuple[Any, Array, Array], key: Array

@@ -1,6 +1,6 @@
 """Networks: from an observation to features, and the LEO network on top.
 
-Inputs that are categories (a task with a `Layout`) are one-hot encoded and batch-renormalised, as published; both are
+Inputs that are categories (a task with a `OneHotSpec`) are one-hot encoded and batch-renormalised, as published; both are
 done by table look-up, which gives the same function without ever holding the one-hot observation.
 Letters: B batch, H x W map, C map channels, F convolution features, J kinds of cell, M mob slots.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from flax import linen as nn
 
 from gc_envs.agents.heads import AllGoalsHead, orthogonal
-from gc_envs.core.layout import Layout
+from gc_envs.core.one_hot import OneHotSpec
 
 Array = jax.Array
 
@@ -65,17 +65,17 @@ class MapConv(nn.Module):
     of a [9, J, F] table; the few visible mobs are added where they stand.
     """
 
-    layout: Layout
+    spec: OneHotSpec
     features: int
 
     @nn.compact
     def __call__(self, observation: dict[str, Array], train: bool) -> Array:
-        layout = self.layout
-        kinds = cell_kinds(layout)  # [J, C]
-        first_mob = _first_channel(layout, "mob_map")
-        kind = cell_kind(layout, observation)  # [B, H, W]
+        spec = self.spec
+        kinds = cell_kinds(spec)  # [J, C]
+        first_mob = _first_channel(spec, "mob_map")
+        kind = cell_kind(spec, observation)  # [B, H, W]
         mobs = observation["mobs"].astype(jnp.int32)
-        batch, cells = kind.shape[0], layout.height * layout.width
+        batch, cells = kind.shape[0], spec.height * spec.width
 
         kind_share = jnp.zeros(len(kinds)).at[kind.reshape(-1)].add(1.0) / (batch * cells)
         visible = (mobs[..., 0] < cells).astype(jnp.float32)
@@ -85,31 +85,31 @@ class MapConv(nn.Module):
         multiplier, shift = InputNorm(name="norm")(mean, mean, train)
 
         fan_in = nn.initializers.lecun_normal()
-        kernel = self.param("kernel", fan_in, (3, 3, layout.num_channels, self.features)).reshape(9, -1, self.features)
+        kernel = self.param("kernel", fan_in, (3, 3, spec.num_channels, self.features)).reshape(9, -1, self.features)
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
         table = jnp.einsum("jc,tcf->tjf", kinds, kernel * multiplier[:, None])  # [9, J, F]
         constant = jnp.einsum("c,tcf->tf", shift, kernel)
-        out = jnp.einsum("hwt,tf->hwf", _taps_inside(layout), constant) + bias
+        out = jnp.einsum("hwt,tf->hwf", _taps_inside(spec), constant) + bias
 
         # Padding is zero after normalisation: kind J is a row of zeros.
         padded = jnp.pad(kind, ((0, 0), (1, 1), (1, 1)), constant_values=len(kinds))
         table = jnp.pad(table, ((0, 0), (0, 1), (0, 0)))
         for tap in range(9):
             row, column = divmod(tap, 3)
-            out = out + table[tap][padded[:, row : row + layout.height, column : column + layout.width]]
+            out = out + table[tap][padded[:, row : row + spec.height, column : column + spec.width]]
 
-        target = jnp.asarray(_tap_targets(layout))[mobs[..., 0]]  # [B, M, 9] cell that each tap of a mob's cell feeds
-        mob_table = (kernel * multiplier[:, None])[:, first_mob : first_mob + layout.num_mob_types]
+        target = jnp.asarray(_tap_targets(spec))[mobs[..., 0]]  # [B, M, 9] cell that each tap of a mob's cell feeds
+        mob_table = (kernel * multiplier[:, None])[:, first_mob : first_mob + spec.num_mob_types]
         values = jnp.moveaxis(mob_table, 0, 1)[mobs[..., 1]]  # [B, M, 9, F]
         flat = jnp.where(target < cells, jnp.arange(batch)[:, None, None] * cells + target, batch * cells)
         out = out.reshape(batch * cells, self.features).at[flat].add(values, mode="drop")
-        return out.reshape(batch, layout.height, layout.width, self.features)
+        return out.reshape(batch, spec.height, spec.width, self.features)
 
 
 class Torso(nn.Module):
     """Observation to features [B, width]: 3x3 convolution over maps, then `depth` dense layers, LayerNorm and ReLU."""
 
-    layout: Layout | None
+    spec: OneHotSpec | None
     width: int = 1024
     depth: int = 4
     conv_features: int = 32
@@ -117,13 +117,13 @@ class Torso(nn.Module):
     @nn.compact
     def __call__(self, observation: Any, train: bool) -> Array:
         kernel_init = orthogonal(np.sqrt(2))
-        layout = self.layout
+        spec = self.spec
         inputs = self._scalars(observation)
         moments = jnp.mean(inputs, axis=0), jnp.mean(jnp.square(inputs), axis=0)
         multiplier, shift = InputNorm(name="norm")(*moments, train)
         num_maps = 0
-        if layout is not None and layout.height:
-            x = nn.relu(nn.LayerNorm()(MapConv(layout, self.conv_features, name="conv")(observation, train)))
+        if spec is not None and spec.height:
+            x = nn.relu(nn.LayerNorm()(MapConv(spec, self.conv_features, name="conv")(observation, train)))
             maps = x.reshape(x.shape[0], -1)
             num_maps = maps.shape[1]
         kernel = self.param("kernel", kernel_init, (num_maps + inputs.shape[1], self.width))
@@ -139,15 +139,15 @@ class Torso(nn.Module):
 
     def _scalars(self, observation: Any) -> Array:
         scalars = observation["scalars"] if isinstance(observation, dict) else observation
-        if self.layout is None:
+        if self.spec is None:
             return scalars.reshape(scalars.shape[0], -1).astype(jnp.float32)
-        return self.layout.one_hot_scalars(scalars)
+        return self.spec.one_hot_scalars(scalars)
 
 
 class LEONetwork(nn.Module):
     """Every goal's action values in one pass (arXiv 2605.23551, section 4)."""
 
-    layout: Layout | None
+    spec: OneHotSpec | None
     num_goals: int
     num_actions: int
     width: int = 1024
@@ -155,7 +155,7 @@ class LEONetwork(nn.Module):
     conv_features: int = 32
 
     def setup(self) -> None:
-        self.torso = Torso(self.layout, self.width, self.depth, self.conv_features)
+        self.torso = Torso(self.spec, self.width, self.depth, self.conv_features)
         self.head = AllGoalsHead(self.num_goals, self.num_actions, self.width)
 
     def features(self, observation: Any, train: bool = False) -> Array:
@@ -183,62 +183,62 @@ class LEONetwork(nn.Module):
         return self.values(self.features(observation, train))
 
 
-def cell_kinds(layout: Layout) -> np.ndarray:
+def cell_kinds(spec: OneHotSpec) -> np.ndarray:
     """What each kind of cell switches on, float32 [J, C], mobs aside. Kinds run over block x item (or x mob-free)."""
-    channels = dict(layout.maps)
-    blocks, others = channels["block_map"], _other_kinds(layout)
-    table = np.zeros((blocks * others + 1, layout.num_channels), np.float32)
+    channels = dict(spec.maps)
+    blocks, others = channels["block_map"], _other_kinds(spec)
+    table = np.zeros((blocks * others + 1, spec.num_channels), np.float32)
     for block in range(blocks):
         for other in range(others):
             row = table[block * others + other]
-            row[_first_channel(layout, "block_map") + block] = 1
+            row[_first_channel(spec, "block_map") + block] = 1
             if "item_map" in channels:
-                row[_first_channel(layout, "item_map") + other] = 1
-            elif channels["mob_map"] > layout.num_mob_types and other == 0:
-                row[_first_channel(layout, "mob_map") + layout.num_mob_types] = 1
+                row[_first_channel(spec, "item_map") + other] = 1
+            elif channels["mob_map"] > spec.num_mob_types and other == 0:
+                row[_first_channel(spec, "mob_map") + spec.num_mob_types] = 1
             if "light_map" in channels:
-                row[_first_channel(layout, "light_map") + 1] = 1
+                row[_first_channel(spec, "light_map") + 1] = 1
     if "light_map" in channels:  # the last kind: a dark cell
-        table[-1, _first_channel(layout, "light_map")] = 1
+        table[-1, _first_channel(spec, "light_map")] = 1
     return table
 
 
-def cell_kind(layout: Layout, observation: dict[str, Array]) -> Array:
+def cell_kind(spec: OneHotSpec, observation: dict[str, Array]) -> Array:
     """The kind of every cell, int32 [B, H, W]: an index into `cell_kinds`."""
-    channels = dict(layout.maps)
-    blocks, others = observation["block_map"].astype(jnp.int32), _other_kinds(layout)
+    channels = dict(spec.maps)
+    blocks, others = observation["block_map"].astype(jnp.int32), _other_kinds(spec)
     if "item_map" in channels:
         other = observation["item_map"].astype(jnp.int32)
     else:
         cell = observation["mobs"][..., 0].astype(jnp.int32)
-        occupied = (cell[..., None] == jnp.arange(layout.height * layout.width)).any(axis=-2)
+        occupied = (cell[..., None] == jnp.arange(spec.height * spec.width)).any(axis=-2)
         other = occupied.reshape(blocks.shape).astype(jnp.int32)
     return jnp.where(blocks < channels["block_map"], blocks * others + other, channels["block_map"] * others)
 
 
-def _other_kinds(layout: Layout) -> int:
-    return dict(layout.maps).get("item_map", 2)
+def _other_kinds(spec: OneHotSpec) -> int:
+    return dict(spec.maps).get("item_map", 2)
 
 
-def _first_channel(layout: Layout, name: str) -> int:
-    names = [key for key, _ in layout.maps]
-    return sum(channels for _, channels in layout.maps[: names.index(name)])
+def _first_channel(spec: OneHotSpec, name: str) -> int:
+    names = [key for key, _ in spec.maps]
+    return sum(channels for _, channels in spec.maps[: names.index(name)])
 
 
-def _taps_inside(layout: Layout) -> np.ndarray:
+def _taps_inside(spec: OneHotSpec) -> np.ndarray:
     """Whether each tap of the 3x3 window at each cell lies on the map, float32 [H, W, 9]."""
-    inside = np.pad(np.ones((layout.height, layout.width), np.float32), 1)
-    taps = [inside[r : r + layout.height, c : c + layout.width] for r in range(3) for c in range(3)]
+    inside = np.pad(np.ones((spec.height, spec.width), np.float32), 1)
+    taps = [inside[r : r + spec.height, c : c + spec.width] for r in range(3) for c in range(3)]
     return np.stack(taps, axis=-1)
 
 
-def _tap_targets(layout: Layout) -> np.ndarray:
+def _tap_targets(spec: OneHotSpec) -> np.ndarray:
     """The output cell that tap t reads each input cell for, int32 [H*W + 1, 9]; H*W where there is none."""
-    cells = layout.height * layout.width
+    cells = spec.height * spec.width
     targets = np.full((cells + 1, 9), cells, np.int32)
     for cell in range(cells):
         for tap in range(9):
-            row, column = cell // layout.width - tap // 3 + 1, cell % layout.width - tap % 3 + 1
-            if 0 <= row < layout.height and 0 <= column < layout.width:
-                targets[cell, tap] = row * layout.width + column
+            row, column = cell // spec.width - tap // 3 + 1, cell % spec.width - tap % 3 + 1
+            if 0 <= row < spec.height and 0 <= column < spec.width:
+                targets[cell, tap] = row * spec.width + column
     return targets

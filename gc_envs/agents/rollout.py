@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from gc_envs.core.episode import OnSuccess, begin
+from gc_envs.core.func_env import EnvState, FuncGoalEnv, GoalSampler, default_pool
 from gc_envs.core.goals import FiniteGoals
-from gc_envs.core.lanes import GoalSampler, Lane, LaneProgram, default_pool
 from gc_envs.core.task import Task
 
 Array = jax.Array
@@ -22,17 +22,17 @@ Act = Callable[[Array, Any, Array], tuple[Array, Any]]  # (key, observation [N],
 class Actors(NamedTuple):
     """What acting carries from one rollout to the next."""
 
-    lanes: Lane  # [N]
-    first_goal: Array  # [N] int32, the goal commanded at the start of the episode
-    undecided: Array  # [N] bool, whether the first goal is still to be reached in this episode
+    lanes: EnvState  # [N]
+    episode_goal: Array  # [N] int32, the goal commanded at the start of the episode
+    pending: Array  # [N] bool, whether the first goal is still to be reached in this episode
     seen: Array  # [G] bool, goals that held in any lane at any time
-    reached: Array  # [G] float32, first goals reached before their episode ended, with forgetting
-    missed: Array  # [G] float32, first goals that were not
+    successes: Array  # [G] float32, first goals reached before their episode ended, with forgetting
+    failures: Array  # [G] float32, first goals that were not
 
     @property
     def success(self) -> Array:
         """Running success rate of every goal, [G]; 0 where it was never tried."""
-        return self.reached / (self.reached + self.missed + 1e-7)
+        return self.successes / (self.successes + self.failures + 1e-7)
 
 
 class Transitions(NamedTuple):
@@ -42,11 +42,11 @@ class Transitions(NamedTuple):
     goal: Array  # int32, commanded when acting
     action: Array
     achieved: Array  # [G] bool, judged on the state reached, before any reset
-    over: Array  # bool, the episode ended here
+    done: Array  # bool, the episode ended here
     extra: Any  # what `Act` added
 
 
-def training_program(task: Task, pool: int | None = None, num_envs: int = 1) -> LaneProgram:
+def training_program(task: Task, pool: int | None = None, num_envs: int = 1) -> FuncGoalEnv:
     """Lanes as LEO and its rivals train in: a lane that reaches its goal is given a new one and goes on.
 
     Raises:
@@ -58,10 +58,10 @@ def training_program(task: Task, pool: int | None = None, num_envs: int = 1) -> 
             f"this learner needs a finite goal set and discrete actions; {kind} has {goals} and {task.action_space}: "
             "use an agent for Stable-Baselines3, such as her-ddpg or her-dqn"
         )
-    return LaneProgram(task, task.horizon, OnSuccess.RESAMPLE, pool or default_pool(num_envs))
+    return FuncGoalEnv(task, task.horizon, OnSuccess.RESAMPLE, pool or default_pool(num_envs))
 
 
-def start_actors(program: LaneProgram, key: Array, num_envs: int) -> Actors:
+def start_actors(program: FuncGoalEnv, key: Array, num_envs: int) -> Actors:
     """`num_envs` fresh episodes; their goals are drawn from what their start states achieve.
 
     Their clocks start at random, so that lanes whose episodes last as long as each other do not all end at once.
@@ -69,7 +69,7 @@ def start_actors(program: LaneProgram, key: Array, num_envs: int) -> Actors:
     goals = _finite(program)
     lanes_key, goals_key, clock_key = jax.random.split(key, 3)
     keys = jax.random.key_data(jax.random.split(lanes_key, num_envs))
-    lanes, _ = program.reset_where(program.empty(keys), jnp.ones(num_envs, bool))
+    lanes, _ = program.reset_where(program.zeros(keys), jnp.ones(num_envs, bool))
     seen = lanes.achieved.any(axis=0)
     # Goals that were seen are known only now, so the first ones are commanded after the fact.
     sampler = seen_goals(goals, seen | ~seen.any())
@@ -78,11 +78,11 @@ def start_actors(program: LaneProgram, key: Array, num_envs: int) -> Actors:
     none = jnp.zeros(goals.num_goals)
     return Actors(
         lanes=lanes._replace(episode=begin(desired)._replace(clock=clock)),
-        first_goal=goals.index(desired),
-        undecided=jnp.ones(num_envs, bool),
+        episode_goal=goals.index(desired),
+        pending=jnp.ones(num_envs, bool),
         seen=seen,
-        reached=none,
-        missed=none,
+        successes=none,
+        failures=none,
     )
 
 
@@ -96,7 +96,7 @@ def seen_goals(goals: FiniteGoals, seen: Array) -> GoalSampler:
 
 
 def collect(
-    program: LaneProgram, actors: Actors, key: Array, act: Act, length: int, *, forgetting: float, seen_only: bool
+    program: FuncGoalEnv, actors: Actors, key: Array, act: Act, length: int, *, forgetting: float, seen_only: bool
 ) -> tuple[Actors, Transitions]:
     """`length` steps in every lane. New goals come from those seen before this rollout, or from all of them."""
     goals = _finite(program)
@@ -107,24 +107,24 @@ def collect(
         observation = jax.vmap(program.task.observe)(lanes.state)
         goal = goals.index(lanes.episode.desired)
         action, extra = act(key, observation, goal)
-        lanes, verdict = jax.vmap(lambda lane, action: program.advance(lane, action, sampler))(lanes, action)
-        transition = Transitions(observation, goal, action, lanes.achieved, verdict.over, extra)
-        lanes, _ = program.reset_where(lanes, verdict.over, sampler)
-        hit = actors.undecided & verdict.success
-        miss = actors.undecided & verdict.over & ~verdict.success
+        lanes, outcome = jax.vmap(lambda lane, action: program.step(lane, action, sampler))(lanes, action)
+        transition = Transitions(observation, goal, action, lanes.achieved, outcome.done, extra)
+        lanes, _ = program.reset_where(lanes, outcome.done, sampler)
+        hit = actors.pending & outcome.success
+        miss = actors.pending & outcome.done & ~outcome.success
         return Actors(
             lanes=lanes,
-            first_goal=jnp.where(verdict.over, goals.index(lanes.episode.desired), actors.first_goal),
-            undecided=verdict.over | (actors.undecided & ~verdict.success),
+            episode_goal=jnp.where(outcome.done, goals.index(lanes.episode.desired), actors.episode_goal),
+            pending=outcome.done | (actors.pending & ~outcome.success),
             seen=actors.seen | (transition.achieved | lanes.achieved).any(axis=0),
-            reached=actors.reached.at[actors.first_goal].add(hit),
-            missed=actors.missed.at[actors.first_goal].add(miss),
+            successes=actors.successes.at[actors.episode_goal].add(hit),
+            failures=actors.failures.at[actors.episode_goal].add(miss),
         ), transition
 
     actors, transitions = jax.lax.scan(step, actors, jax.random.split(key, length))
-    return actors._replace(reached=actors.reached * forgetting, missed=actors.missed * forgetting), transitions
+    return actors._replace(successes=actors.successes * forgetting, failures=actors.failures * forgetting), transitions
 
 
-def _finite(program: LaneProgram) -> FiniteGoals:
+def _finite(program: FuncGoalEnv) -> FiniteGoals:
     assert isinstance(program.task.goals, FiniteGoals)  # `training_program` saw to it
     return program.task.goals

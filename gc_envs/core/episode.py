@@ -34,17 +34,17 @@ class Episode(NamedTuple):
     clock: Array  # [...] int32, steps taken
 
 
-class Verdict(NamedTuple):
+class StepOutcome(NamedTuple):
     """How a step is judged: on the state it reached, by the goal that was commanded when it was taken."""
 
     success: Array  # [...] bool
     reward: Array  # [...] float32
     terminated: Array  # [...] bool
     truncated: Array  # [...] bool
-    fault: Array = False  # [...] bool, the step could not be taken: the world stays as it was, and the episode ends
+    diverged: Array = False  # [...] bool, the step could not be taken: the world stays as it was, and the episode ends
 
     @property
-    def over(self) -> Array:
+    def done(self) -> Array:
         """Whether the episode has ended, bool [...]."""
         return self.terminated | self.truncated
 
@@ -55,24 +55,24 @@ def begin(desired: Array) -> Episode:
     return Episode(desired, xp.zeros(desired.shape[:-1], dtype=xp.int32))
 
 
-def judge(
-    goals: GoalSpace, episode: Episode, achieved: Array, world_over: Array, *, horizon: int, on_success: OnSuccess
-) -> tuple[Episode, Verdict]:
+def evaluate_step(
+    goals: GoalSpace, episode: Episode, achieved: Array, terminal: Array, *, horizon: int, on_success: OnSuccess
+) -> tuple[Episode, StepOutcome]:
     """Advance the clock by the step that led to `achieved` [..., d] and judge it.
 
-    `world_over` [...] bool says where the world itself has ended. Both `terminated` and `truncated` may be set.
+    `terminal` [...] bool says where the world itself has ended. Both `terminated` and `truncated` may be set.
     """
     success = goals.success(achieved, episode.desired)
     clock = episode.clock + 1
-    terminated = world_over | success if on_success is OnSuccess.TERMINATE else world_over
+    terminated = terminal | success if on_success is OnSuccess.TERMINATE else terminal
     reward = goals.reward(achieved, episode.desired)
-    return episode._replace(clock=clock), Verdict(success, reward, terminated, clock >= horizon)
+    return episode._replace(clock=clock), StepOutcome(success, reward, terminated, clock >= horizon)
 
 
-def resample(episode: Episode, verdict: Verdict, candidates: Array, on_success: OnSuccess) -> Episode:
+def resample(episode: Episode, outcome: StepOutcome, candidates: Array, on_success: OnSuccess) -> Episode:
     """Command `candidates` [..., D] where a goal was reached and the episode goes on; else leave it as it is."""
     if on_success is not OnSuccess.RESAMPLE:
         return episode
     xp = array_namespace(episode.desired)
-    renewed = verdict.success & ~verdict.over
+    renewed = outcome.success & ~outcome.done
     return episode._replace(desired=xp.where(renewed[..., None], candidates, episode.desired))

@@ -23,7 +23,7 @@ Sampler = Callable[[Array], Array]  # uniform numbers [..., n] in [0, 1) -> goal
 class GoalSpace(ABC):
     """A set of goals, each a predicate over what a state achieves.
 
-    `names` are the goals that all-goals information covers, in order; `uniforms` is how many uniform numbers `sample`
+    `names` are the goals that all-goals information covers, in order; `num_uniforms` is how many uniform numbers `sample`
     turns into one goal; `exclude_achieved` says whether a goal that the start state already achieves may be drawn;
     no reward lies outside `reward_range`.
     """
@@ -31,9 +31,11 @@ class GoalSpace(ABC):
     names: tuple[str, ...]
     desired_space: gymnasium.spaces.Box
     achieved_space: gymnasium.spaces.Box
-    uniforms: int
+    num_uniforms: int
     exclude_achieved: bool
-    relabels: bool = True  # whether an achieved goal can itself be commanded, which hindsight relabelling needs
+    supports_hindsight: bool = (
+        True  # whether an achieved goal can itself be commanded, which hindsight relabelling needs
+    )
     reward_range: tuple[float, float] = (0.0, 1.0)
 
     @property
@@ -59,10 +61,10 @@ class GoalSpace(ABC):
 
     @abstractmethod
     def sample(self, uniform: Array, achieved: Array) -> Array:
-        """A desired goal [..., D] from `uniform` [..., uniforms] for an episode whose start achieves `achieved`."""
+        """A desired goal [..., D] from `uniform` [..., num_uniforms] for an episode whose start achieves `achieved`."""
 
     @abstractmethod
-    def command(self, goal: str | int | Array) -> np.ndarray:
+    def encode(self, goal: str | int | Array) -> np.ndarray:
         """The desired goal [D] for a name, an index into `names`, or an array.
 
         Raises:
@@ -88,11 +90,11 @@ class FiniteGoals(GoalSpace):
     desired: one-hot float32 [..., G]; achieved: bool [..., G], or multi-hot float [..., G] as in observations.
 
     >>> goals = FiniteGoals(["left", "right"])
-    >>> goals.reward(np.array([0.0, 1.0]), goals.command("right"))
+    >>> goals.reward(np.array([0.0, 1.0]), goals.encode("right"))
     np.float32(1.0)
     """
 
-    uniforms = 1
+    num_uniforms = 1
 
     def __init__(self, names: Sequence[str], *, exclude_achieved: bool = False) -> None:
         self.names = tuple(names)
@@ -127,7 +129,7 @@ class FiniteGoals(GoalSpace):
         k = xp.floor(uniform[..., :1] * xp.astype(rank[..., -1:], uniform.dtype))
         return self.one_hot(xp.argmax(xp.astype(rank > xp.astype(k, rank.dtype), xp.int32), axis=-1))
 
-    def command(self, goal: str | int | Array) -> np.ndarray:
+    def encode(self, goal: str | int | Array) -> np.ndarray:
         if isinstance(goal, str):
             if goal not in self._positions:
                 raise ValueError(_unknown_name(goal, self.names))
@@ -155,19 +157,21 @@ class FiniteGoals(GoalSpace):
 
     def positions(self, goals: Sequence[str | int | Array]) -> list[int]:
         """Indices of `goals` in `names`."""
-        return [int(np.argmax(self.command(goal))) for goal in goals]
+        return [int(np.argmax(self.encode(goal))) for goal in goals]
 
 
 class BoxGoals(GoalSpace):
     """Goals that are points of a box, reached within `threshold` of `distance`; K anchor goals stand for all of them.
 
     desired and achieved: float32 [..., d]. The reward is `rewards[1]` where the goal is reached and `rewards[0]`
-    elsewhere, or minus the distance with `dense=True`. `sampler` turns `uniforms` uniform numbers into a goal; without
+    elsewhere, or minus the distance with `dense=True`. `sampler` turns `num_uniforms` uniform numbers into a goal; without
     one, goals are uniform in the box. The anchors are what it makes of `num_anchor_goals` evenly spread points; those
     that coincide count once, so K may be smaller. Their names are their coordinates.
     """
 
-    tries = 16  # candidates drawn when a goal that already holds must not be sampled; the first that does not hold wins
+    max_tries = (
+        16  # candidates drawn when a goal that already holds must not be sampled; the first that does not hold wins
+    )
 
     def __init__(
         self,
@@ -178,7 +182,7 @@ class BoxGoals(GoalSpace):
         distance: Distance,
         achieved_bounds: tuple[np.ndarray, np.ndarray] | None = None,
         sampler: Sampler | None = None,
-        uniforms: int | None = None,
+        num_uniforms: int | None = None,
         rewards: tuple[float, float] = (-1.0, 0.0),
         dense: bool = False,
         num_anchor_goals: int = 64,
@@ -194,8 +198,8 @@ class BoxGoals(GoalSpace):
         achieved_low, achieved_high = achieved_bounds or (self.low, self.high)
         self.achieved_space = gymnasium.spaces.Box(np.float32(achieved_low), np.float32(achieved_high))
         self._sampler = sampler or self._uniform_in_box
-        self._numbers = uniforms or self.low.shape[0]  # uniform numbers one candidate takes
-        self.uniforms = self._numbers * (self.tries if exclude_achieved else 1)
+        self._numbers = num_uniforms or self.low.shape[0]  # uniform numbers one candidate takes
+        self.num_uniforms = self._numbers * (self.max_tries if exclude_achieved else 1)
         self._set_anchors(np.asarray(self._sampler(low_discrepancy(num_anchor_goals, self._numbers)), np.float32))
 
     def _set_anchors(self, anchors: np.ndarray) -> None:
@@ -228,7 +232,7 @@ class BoxGoals(GoalSpace):
         chosen = xp.astype(first[..., None] == constant(np.arange(candidates.shape[-2]), first, first.dtype), xp.bool)
         return xp.sum(xp.where(chosen[..., None], candidates, xp.zeros_like(candidates)), axis=-2)
 
-    def command(self, goal: str | int | Array) -> np.ndarray:
+    def encode(self, goal: str | int | Array) -> np.ndarray:
         if isinstance(goal, str):
             if goal not in self.names:
                 raise ValueError(_unknown_name(goal, self.names))
@@ -253,9 +257,9 @@ class BoxGoals(GoalSpace):
 
     def restrict(self, goals: Sequence[str | int | Array]) -> "BoxGoals":
         space = copy.copy(self)
-        space._set_anchors(np.stack([self.command(goal) for goal in goals]))
+        space._set_anchors(np.stack([self.encode(goal) for goal in goals]))
         space._sampler, space._numbers = functools.partial(_pick, space.anchors), 1
-        space.uniforms = self.tries if self.exclude_achieved else 1
+        space.num_uniforms = self.max_tries if self.exclude_achieved else 1
         return space
 
 
@@ -266,8 +270,8 @@ class PointSetGoals(GoalSpace):
     position. An achieved position is no set of points, so hindsight relabelling has nothing to command.
     """
 
-    relabels = False
-    uniforms = 0
+    supports_hindsight = False
+    num_uniforms = 0
 
     def __init__(self, n_max: int, low: float, high: float) -> None:
         self.n_max = n_max
@@ -300,7 +304,7 @@ class PointSetGoals(GoalSpace):
     def sample(self, uniform: Array, achieved: Array) -> Array:
         raise TypeError("point sets are drawn by their task (Task.sample_goal), not by their goal space")
 
-    def command(self, goal: str | int | Array) -> np.ndarray:
+    def encode(self, goal: str | int | Array) -> np.ndarray:
         """`goal` is an array of points [n, 2], or a desired goal [n_max * 3] as found in an observation.
 
         Coordinates are rounded, and every point is listed once, ordered by y and then by x.

@@ -6,11 +6,11 @@ import gymnasium
 import numpy as np
 
 from gc_envs.core.episode import OnSuccess
-from gc_envs.core.interface import GoalInterface, check_actions, check_options, draw_key, goal_dictionary
+from gc_envs.core.goal_env_mixin import GoalEnvMixin, check_actions, check_options, draw_key, goal_dictionary
 from gc_envs.core.task import Task
 
 
-class GoalEnv(GoalInterface, gymnasium.Env):
+class GoalEnv(GoalEnvMixin, gymnasium.Env):
     """A goal-conditioned environment with Gymnasium's goal dictionary and, on every step, what all goals say.
 
     `info["all_goals"]` has `achieved` (bool [G]) and `reward` (float32 [G]); `info["is_success"]` is about the state
@@ -58,12 +58,12 @@ class GoalEnv(GoalInterface, gymnasium.Env):
 
     def _make_engine(self) -> Any:
         """A lane in a compiled program, or in a world outside JAX where the task has one."""
-        world = self.task.world(1)
+        world = self.task.make_simulator(1)
         if world is not None:
-            from gc_envs.core.host_lanes import HostLane
+            from gc_envs.core.numpy_engine import HostLane
 
             return HostLane(self.task, world, self.horizon, self.on_success)
-        from gc_envs.core.compiled_lanes import CompiledLane
+        from gc_envs.core.jax_engine import CompiledLane
 
         return CompiledLane(self.task, self.horizon, self.on_success)
 
@@ -72,7 +72,7 @@ class GoalEnv(GoalInterface, gymnasium.Env):
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         super().reset(seed=seed)
         goal = check_options(options, ("goal",)).get("goal")
-        command = None if goal is None else self.goals.command(goal)
+        command = None if goal is None else self.goals.encode(goal)
         # A seed starts a new chain of keys; later resets go on along it, exactly as a lane's automatic resets do.
         key = draw_key(self.np_random) if seed is not None or not self._engine.started else self._engine.key
         return self._report(*self._engine.begin(key, command))
@@ -83,7 +83,7 @@ class GoalEnv(GoalInterface, gymnasium.Env):
         Raises:
             ValueError: for what is no goal of this environment.
         """
-        command = self.goals.command(goal)
+        command = self.goals.encode(goal)
         if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before set_goal()")
         return self._report(*self._engine.command(command))
@@ -91,13 +91,13 @@ class GoalEnv(GoalInterface, gymnasium.Env):
     def step(self, action: Any) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
-        verdict, observation, info = self._engine.step(check_actions(self.action_space, action))
+        outcome, observation, info = self._engine.step(check_actions(self.action_space, action))
         observation, info = self._report(observation, info)
-        return observation, float(verdict.reward), bool(verdict.terminated), bool(verdict.truncated), info
+        return observation, float(outcome.reward), bool(outcome.terminated), bool(outcome.truncated), info
 
     def _report(self, observation: dict[str, Any], info: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """`info` as a single environment gives it: plain numbers, and the goal's name."""
-        for name, kind in (("is_success", bool), ("goal", int), ("fault", bool)):
+        for name, kind in (("is_success", bool), ("goal", int), ("diverged", bool)):
             if name in info:
                 info[name] = kind(info[name])
         info["goal_name"] = self.goals.names[info["goal"]] if info["goal"] >= 0 else ""

@@ -11,9 +11,9 @@ import gymnasium
 import numpy as np
 
 from gc_envs.core.arrays import Array
+from gc_envs.core.batch_simulator import BatchSimulator
 from gc_envs.core.goals import GoalSpace
-from gc_envs.core.layout import Layout
-from gc_envs.core.world import World
+from gc_envs.core.one_hot import OneHotSpec
 
 State = TypeVar("State")
 
@@ -32,7 +32,9 @@ class Task(ABC, Generic[State]):
     on_success: str = "terminate"  # what reaching the goal does, the source's own: see `episode.OnSuccess`
     render_fps: int = 10
     backend: str = "jax"  # what computes the dynamics; environments name it in their metadata
-    layout: Layout | None = None  # what the categories in an integer observation are, for networks that one-hot them
+    one_hot_spec: OneHotSpec | None = (
+        None  # what the categories in an integer observation are, for networks that one-hot them
+    )
     compiler_options: dict[str, Any] | None = None  # for the outermost `jax.jit` around this task's functions
 
     @abstractmethod
@@ -55,11 +57,11 @@ class Task(ABC, Generic[State]):
         """Whether the world has ended (death), bool []. Running out of time is truncation, not this."""
         return np.False_
 
-    def fault(self, state: State) -> Array:
+    def diverged(self, state: State) -> Array:
         """Whether the simulation has broken down in `state`, bool []: the lane goes back a step and ends."""
         return np.False_
 
-    def world(self, num_envs: int) -> World | None:
+    def make_simulator(self, num_envs: int) -> BatchSimulator | None:
         """`num_envs` simulations that run outside JAX, where the task's physics does; else None."""
         return None
 
@@ -67,7 +69,7 @@ class Task(ABC, Generic[State]):
         """A desired goal [D] for an episode that starts in `state`; by default the goal space's own sampler."""
         import jax  # here, not above: the goal layer serves simulators that know no JAX
 
-        return self.goals.sample(jax.random.uniform(key, (self.goals.uniforms,)), achieved)
+        return self.goals.sample(jax.random.uniform(key, (self.goals.num_uniforms,)), achieved)
 
     def render(self, state: State, desired_goal: Array | None = None) -> np.ndarray:
         """One frame of `state`, uint8 [H, W, 3]; runs on the host."""

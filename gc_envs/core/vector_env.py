@@ -9,20 +9,20 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from gc_envs.core.episode import OnSuccess
-from gc_envs.core.interface import GoalInterface, check_actions, check_options, draw_key, goal_dictionary
+from gc_envs.core.goal_env_mixin import GoalEnvMixin, check_actions, check_options, draw_key, goal_dictionary
 from gc_envs.core.task import Task
 
 ARRAYS = ("numpy", "jax", "torch")
 
 
-class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
+class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
     """`num_envs` episodes of a task side by side, stepped by one compiled program on CPU, GPU or TPU.
 
     Observations are Gymnasium's goal dictionary with a leading [N]. Infos are batched arrays with Gymnasium's `_key`
     masks: `all_goals` (`achieved` bool [N, G], `reward` float32 [N, G]), `is_success` bool [N] and `goal` int32 [N].
     Where actions are continuous, a lane whose action is not finite stays where it is and ends (`terminated`), which
-    `fault` bool [N] tells on every step and `faults` counts.
-    Every reset is a true one: each lane draws its own start state and goal from its own chain of keys. Lane i of
+    `diverged` bool [N] tells on every step and `num_diverged` counts.
+    Every reset is a true one: each lane draws its own start state and goal from its own chain of keys. EnvState i of
     `reset(seed=s)` runs the trajectory of a single environment seeded with s + i.
 
     The autoreset mode is in `metadata["autoreset_mode"]`. NEXT_STEP (default): the step after an end resets the lane
@@ -38,7 +38,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         autoreset_mode: Gymnasium's enum member, or its value.
         pool: start states made at a time while lanes wait for one; default 2 on a CPU and N / 32 elsewhere.
         device: the JAX device or sharding that the lanes live on.
-        render_lanes: the lanes that `render` draws; default all.
+        render_envs: the lanes that `render` draws; default all.
         max_episode_steps: another name for `horizon`, as `gymnasium.make_vec` passes it.
 
     Other arguments are those of `GoalEnv`.
@@ -54,7 +54,7 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         array: str = "numpy",
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
-        render_lanes: Sequence[int] | None = None,
+        render_envs: Sequence[int] | None = None,
         goals: Any = None,
         horizon: int | None = None,
         max_episode_steps: int | None = None,
@@ -78,13 +78,13 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
             **type(self).metadata, "render_fps": self.task.render_fps, "backend": self.task.backend,
             "autoreset_mode": self.autoreset_mode,
         }  # fmt: skip
-        self.render_lanes = list(range(num_envs) if render_lanes is None else render_lanes)
+        self.render_envs = list(range(num_envs) if render_envs is None else render_envs)
         self.single_observation_space = goal_dictionary(self.task)
         self.single_action_space = self.task.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._over = np.zeros(num_envs, bool)  # [N], the lanes that ended on the last step
-        self._faults = np.zeros(num_envs, np.int32)
+        self._num_diverged = np.zeros(num_envs, np.int32)
         self._pool, self._device = pool, device
         self._engine = self._make_engine()
 
@@ -101,44 +101,56 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
             "horizon": self.horizon, "on_success": self.on_success, "autoreset_mode": self.autoreset_mode,
             "all_goals_info": self.all_goals_info,
         }  # fmt: skip
-        world = self.task.world(self.num_envs)
+        world = self.task.make_simulator(self.num_envs)
         if world is None:
-            from gc_envs.core.compiled_lanes import CompiledLanes
+            from gc_envs.core.jax_engine import JaxEngine
 
-            return CompiledLanes(
+            return JaxEngine(
                 self.task, self.num_envs, **settings, array=self.array, pool=self._pool, device=self._device
             )  # fmt: skip
         if self.array != "numpy":
             raise ValueError(
                 f"array={self.array!r} is for tasks computed by JAX; backend={self.task.backend!r} gives array='numpy'"
             )
-        from gc_envs.core.host_lanes import HostLanes
+        from gc_envs.core.numpy_engine import NumpyEngine
 
-        return HostLanes(self.task, world, self.num_envs, **settings)
+        return NumpyEngine(self.task, world, self.num_envs, **settings)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        options = check_options(options, ("goal", "reset_mask"))
+        options = check_options(options, ("goal", "goals", "reset_mask"))
         mask = self._mask(options.get("reset_mask"))
-        commanded, is_commanded = self._command(options.get("goal"))
+        commanded, is_commanded = self._encode(options.get("goal"), options.get("goals"))
         self._seed_lanes(seed, mask)
         observation, info = self._engine.begin(mask, commanded, is_commanded)
         self._over = np.asarray(self._over) & ~mask
         return self._engine.convert(observation), self._infos(info, mask)
 
-    def set_goal(self, goal: Any, mask: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Command goals in the episodes under way in the lanes of `mask` bool [N] (default: all). As `reset` returns.
+    def set_goal(
+        self, goal: Any = None, *, goals: Sequence[Any] | None = None, mask: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Give the episodes under way in the environments of `mask` another goal; states and clocks go on.
 
-        `goal` is one for all lanes or a sequence of N, as in `reset(options={"goal": ...})`; worlds and clocks go on.
+        Args:
+            goal: one goal for all of them (name, index or array).
+            goals: N goals, one per environment, instead of `goal`.
+            mask: bool [N]; default all environments.
+
+        Returns:
+            Observations and infos, as `reset` does.
 
         Raises:
-            ValueError: for what is no goal of this environment, or a mask of another shape or without a True in it.
+            ValueError: for what is no goal of this environment, both or neither of `goal` and `goals`, or a mask of
+                another shape or without a True in it.
         """
         if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before set_goal()")
+        desired, given = self._encode(goal, goals)
+        if not given.any():
+            raise ValueError("set_goal needs goal=, one for all environments, or goals=, one for each")
         lanes = self._mask(mask, "mask")
-        observation, info = self._engine.command(lanes, self._command(goal)[0])
+        observation, info = self._engine.command(lanes, desired)
         return self._engine.convert(observation), self._infos(info, lanes)
 
     def step(self, actions: Any) -> tuple[dict[str, Any], Any, Any, Any, dict[str, Any]]:
@@ -154,16 +166,16 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         else:
             self._over = outcome[1] | outcome[2]
         infos = self._infos(info, np.ones(self.num_envs, bool))
-        if "fault" in info:
-            self._faults = self._faults + (infos if self.array == "numpy" else info)["fault"]
+        if "diverged" in info:
+            self._num_diverged = self._num_diverged + (infos if self.array == "numpy" else info)["diverged"]
         if final is not None:
             self._add_final(infos, final)
         return self._engine.convert(observation), reward, terminated, truncated, infos
 
     @property
-    def faults(self) -> np.ndarray:
+    def num_diverged(self) -> np.ndarray:
         """How many steps of each lane were faults since construction, int32 [N]."""
-        return np.asarray(self._faults)
+        return np.asarray(self._num_diverged)
 
     def _seed_lanes(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
         """Give every lane of `mask` that is seeded, and every lane if none ever was, a new chain of keys."""
@@ -193,18 +205,26 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
             raise gymnasium.error.ResetNeeded("the first reset must be of all lanes")
         return mask
 
-    def _command(self, goal: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Commanded goals [N, D] and which lanes have one [N], for one goal for all lanes or a sequence of N."""
-        shape = self.goals.desired_space.shape
-        if goal is None:
+    def _encode(self, goal: Any, goals: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Encode the caller's goals: desired goals [N, D] and which environments have one [N].
+
+        `goal` is one for all environments and `goals` a sequence of N; neither is ever guessed from a dtype or shape.
+        """
+        if goal is not None and goals is not None:
+            raise ValueError("give goal, one for all environments, or goals, one for each, not both")
+        if goal is None and goals is None:
+            shape = self.goals.desired_space.shape
             return np.zeros((self.num_envs, *shape), np.float32), np.zeros(self.num_envs, bool)
-        array = goal if isinstance(goal, str) else np.asarray(goal)
-        for_all = isinstance(array, str) or array.ndim == 0 or (array.dtype.kind == "f" and array.ndim == 1)
-        if not for_all and len(array) != self.num_envs:
-            raise ValueError(f"{len(array)} goals given for {self.num_envs} environments")
-        chosen = [goal] * self.num_envs if for_all else list(array)
-        commanded = np.stack([self.goals.command(str(g) if isinstance(g, np.str_) else g) for g in chosen])
-        return commanded, np.ones(self.num_envs, bool)
+        if goals is None:
+            desired = np.repeat(self.goals.encode(goal)[None], self.num_envs, axis=0)
+        else:
+            if isinstance(goals, str) or not hasattr(goals, "__len__") or len(goals) != self.num_envs:
+                raise ValueError(
+                    f"goals must be a sequence of {self.num_envs}, one for each environment, got {goals!r:.80}; "
+                    "one goal for all of them is given as goal"
+                )
+            desired = np.stack([self.goals.encode(one) for one in goals])
+        return desired, np.ones(self.num_envs, bool)
 
     def _actions(self, actions: Any) -> Any:
         if self.array == "numpy":
@@ -238,13 +258,13 @@ class GoalVectorEnv(GoalInterface, gymnasium.vector.VectorEnv):
         infos.update(final_info=self._infos(final[1], self._over), _final_info=self._over.copy())
 
     def render(self) -> tuple[np.ndarray, ...] | None:
-        """One frame, uint8 [H, W, 3], per lane of `render_lanes`."""
+        """One frame, uint8 [H, W, 3], per lane of `render_envs`."""
         if self.render_mode is None:
             gymnasium.logger.warn('render() needs render_mode="rgb_array" at construction')
             return None
         if not self._engine.started:
             raise gymnasium.error.ResetNeeded("call reset() before render()")
-        return tuple(self._engine.render(lane) for lane in self.render_lanes)
+        return tuple(self._engine.render(lane) for lane in self.render_envs)
 
     def get_state(self) -> dict[str, Any]:
         """Everything that decides what happens next in all lanes, for `set_state`."""

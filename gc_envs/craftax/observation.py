@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gc_envs.core.layout import Layout
+from gc_envs.core.one_hot import OneHotSpec
 from gc_envs.craftax.scalars import categories, scalar_classes, symbolic_tail, symbolic_tail_high
 from gc_envs.craftax.variants import Variant
 from gc_envs.craftax.view import blocks_and_items, view_offsets, visible_mobs
@@ -20,14 +20,14 @@ Array = Any
 KINDS = ("symbolic", "compact", "pixels")
 
 
-def make_layout(variant: Variant) -> Layout:
-    """The layout of `variant`'s compact observation: 9,637 one-hot numbers for Craftax, 1,562 for Classic."""
+def make_one_hot_spec(variant: Variant) -> OneHotSpec:
+    """The spec of `variant`'s compact observation: 9,637 one-hot numbers for Craftax, 1,562 for Classic."""
     maps: tuple[tuple[str, int], ...] = (("block_map", variant.num_blocks),)
     if variant.has_levels:
         maps += (("item_map", variant.num_items), ("mob_map", variant.num_mob_types), ("light_map", 2))
     else:
         maps += (("mob_map", variant.num_mob_types + 1),)
-    return Layout(
+    return OneHotSpec(
         scalars=scalar_classes(variant),
         height=variant.view[0],
         width=variant.view[1],
@@ -54,29 +54,27 @@ def compact(variant: Variant, state: State) -> dict[str, Array]:
     return {name: array.astype(jnp.uint8) for name, array in observation.items()}
 
 
-def one_hot(layout: Layout, observation: dict[str, Array]) -> tuple[Array, Array]:
+def one_hot(spec: OneHotSpec, observation: dict[str, Array]) -> tuple[Array, Array]:
     """A compact observation as float32 maps [..., H, W, C] and scalars [..., sum of classes].
 
-    Channels are in the order of `layout.maps`, scalars in that of `layout.scalars`.
+    Channels are in the order of `spec.maps`, scalars in that of `spec.scalars`.
     """
     blocks = observation["block_map"].astype(jnp.int32)
     batch = blocks.shape[:-2]
     mobs = observation["mobs"].astype(jnp.int32)
-    at_cell = jax.nn.one_hot(mobs[..., 0], layout.height * layout.width)  # [..., M, H*W], zero when not visible
-    of_type = jax.nn.one_hot(mobs[..., 1], layout.num_mob_types)  # [..., M, T]
+    at_cell = jax.nn.one_hot(mobs[..., 0], spec.height * spec.width)  # [..., M, H*W], zero when not visible
+    of_type = jax.nn.one_hot(mobs[..., 1], spec.num_mob_types)  # [..., M, T]
     # No (cell, type) occurs twice, so every product is 0 or 1, exact in any precision.
-    mob_map = jnp.einsum("...mc,...mt->...ct", at_cell, of_type).reshape(*batch, layout.height, layout.width, -1)
-    channels = dict(layout.maps)
-    if channels["mob_map"] > layout.num_mob_types:
+    mob_map = jnp.einsum("...mc,...mt->...ct", at_cell, of_type).reshape(*batch, spec.height, spec.width, -1)
+    channels = dict(spec.maps)
+    if channels["mob_map"] > spec.num_mob_types:
         mob_map = jnp.concatenate([mob_map, 1.0 - jnp.max(mob_map, axis=-1, keepdims=True)], axis=-1)
     maps = {"block_map": jax.nn.one_hot(blocks, channels["block_map"]), "mob_map": mob_map}
     if "item_map" in channels:
         maps["item_map"] = jax.nn.one_hot(observation["item_map"].astype(jnp.int32), channels["item_map"])
     if "light_map" in channels:
         maps["light_map"] = jax.nn.one_hot((blocks < channels["block_map"]).astype(jnp.int32), 2)
-    return jnp.concatenate([maps[name] for name, _ in layout.maps], axis=-1), layout.one_hot_scalars(
-        observation["scalars"]
-    )
+    return jnp.concatenate([maps[name] for name, _ in spec.maps], axis=-1), spec.one_hot_scalars(observation["scalars"])
 
 
 def symbolic(variant: Variant, state: State) -> Array:

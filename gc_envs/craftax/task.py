@@ -12,7 +12,7 @@ import numpy as np
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Task
 from gc_envs.craftax.goals import achieved, goal_table
-from gc_envs.craftax.observation import compact, make_layout, observation_space, symbolic
+from gc_envs.craftax.observation import compact, make_one_hot_spec, observation_space, symbolic
 from gc_envs.craftax.variants import get_variant
 
 State = Any  # Craftax's EnvState, a flax struct
@@ -41,7 +41,7 @@ class CraftaxTask(Task):
         self.horizon = self.variant.horizon
         self.goals = FiniteGoals(goal_table(self.variant).names)
         # The other observations are no categories: networks take them as they are.
-        self.layout = make_layout(self.variant) if observation == "compact" else None
+        self.one_hot_spec = make_one_hot_spec(self.variant) if observation == "compact" else None
 
     def reset(self, key: Array) -> State:
         """A new world drawn with `key`, as Craftax's EnvState."""

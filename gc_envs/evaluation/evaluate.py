@@ -188,7 +188,7 @@ def _begin(envs: GoalVectorEnv, mask: np.ndarray, episode: np.ndarray, commands:
     """Start the episodes that the lanes of `mask` were given."""
     options: dict[str, Any] = {"reset_mask": mask}
     if commands[0] is not None:
-        options["goal"] = np.array([commands[e] if e >= 0 else 0 for e in episode])
+        options["goals"] = np.array([commands[e] if e >= 0 else 0 for e in episode])
     lane_seeds = [seeds[e] if new and e >= 0 else None for new, e in zip(mask, episode, strict=True)]
     return envs.reset(seed=lane_seeds, options=options)[0]
 

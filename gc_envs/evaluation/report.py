@@ -101,7 +101,7 @@ def record_episodes(
     if max_steps is None:
         max_steps = min(FILM_STEPS, episode_steps(env_id, task))
     count = goals if isinstance(goals, int) else len(goals)
-    options = None if isinstance(goals, int) else {"goal": [task.goals.command(goal) for goal in goals]}
+    options = None if isinstance(goals, int) else {"goals": [task.goals.encode(goal) for goal in goals]}
     envs = GoalVectorEnv(
         task, count, horizon=max_steps, autoreset_mode=AutoresetMode.NEXT_STEP, render_mode="rgb_array",
         all_goals_info=False,
@@ -112,8 +112,8 @@ def record_episodes(
     running = np.ones(count, bool)
     while running.any():
         observation, _, terminated, truncated, _ = envs.step(act(observation))
-        envs.render_lanes = np.flatnonzero(running).tolist()
-        for lane, frame in zip(envs.render_lanes, envs.render() or (), strict=True):
+        envs.render_envs = np.flatnonzero(running).tolist()
+        for lane, frame in zip(envs.render_envs, envs.render() or (), strict=True):
             episodes[lane].append(frame)
         running &= ~(terminated | truncated)
     return episodes

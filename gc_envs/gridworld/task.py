@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gc_envs.core.goals import FiniteGoals
-from gc_envs.core.layout import Layout
+from gc_envs.core.one_hot import OneHotSpec
 from gc_envs.core.task import Task
 
 MOVES = np.array([[0, -1], [0, 1], [-1, 0], [1, 0]], np.int32)  # left, right, up, down as (row, column)
@@ -49,7 +49,7 @@ class GridworldTask(Task[GridState]):
             raise ValueError(f"map_seed={map_seed} shuts the start cell in at wall_density={wall_density}")
         self.goals = FiniteGoals([f"position/{row}-{column}" for row, column in self.cells], exclude_achieved=True)
         self.observation_space = gymnasium.spaces.Box(0, size - 1, (2,), np.float32)
-        self.layout = Layout(scalars=(("row", size), ("column", size)))
+        self.one_hot_spec = OneHotSpec(scalars=(("row", size), ("column", size)))
 
     def reset(self, key: jax.Array) -> GridState:
         return GridState(jnp.asarray(self.start))

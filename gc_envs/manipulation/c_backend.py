@@ -18,7 +18,7 @@ from gc_envs.manipulation.physics import PhysicsTask, SimState
 STAGE = int(mujoco.mjtStage.mjSTAGE_VEL.value)  # as far as the sensors of positions and velocities go
 
 
-class Simulation:
+class MujocoBatch:
     """N simulations of one model.
 
     Args:
@@ -96,12 +96,12 @@ class Simulation:
         self.advance(lanes, 0)
 
 
-class CWorld:
-    """`num_envs` simulations of `task`, in place: `core.world.World` over MuJoCo C."""
+class MujocoSimulator:
+    """`num_envs` simulations of `task`, in place: `core.batch_simulator.BatchSimulator` over MuJoCo C."""
 
     def __init__(self, task: PhysicsTask, num_envs: int) -> None:
         self.task = task
-        self.simulation = Simulation(task.model, num_envs, task.threads)
+        self.simulation = MujocoBatch(task.model, num_envs, task.threads)
         self._all = np.arange(num_envs)
 
     def reset(self, lanes: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
@@ -111,7 +111,7 @@ class CWorld:
         waiting = np.arange(len(lanes))
         while len(waiting):
             drawn = lanes[waiting]
-            uniform = np.stack([generators[int(i)].random(self.task.start_uniforms) for i in waiting])
+            uniform = np.stack([generators[int(i)].random(self.task.num_start_uniforms) for i in waiting])
             self.simulation.restart(drawn, self.task.start(uniform))
             self.simulation.advance(drawn, 0)
             fault = np.zeros(len(drawn), bool)
@@ -137,7 +137,7 @@ class CWorld:
         state = self.simulation.read(lanes)
         self.simulation.write(lanes, self.task.apply(state, actions), state)
         gave_up = self.simulation.advance(lanes, self.task.substeps)
-        return gave_up | self.task.fault(self.simulation.read(lanes))
+        return gave_up | self.task.diverged(self.simulation.read(lanes))
 
     def observe(self) -> np.ndarray:
         return self.task.observe(self.simulation.state)

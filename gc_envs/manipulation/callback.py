@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gc_envs.manipulation.c_backend import Simulation
+from gc_envs.manipulation.c_backend import MujocoBatch
 from gc_envs.manipulation.physics import PhysicsTask, SimState
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -19,7 +19,7 @@ class CallbackSimulator:
 
     def __init__(self, task: PhysicsTask) -> None:
         self._model, self._threads = task.model, task.threads
-        self._simulations: dict[int, Simulation] = {}  # by the number of lanes
+        self._simulations: dict[int, MujocoBatch] = {}  # by the number of lanes
         self._lock = threading.Lock()  # two compiled programs may run at once
 
     def __call__(self, state: SimState, substeps: int) -> SimState:
@@ -43,7 +43,7 @@ class CallbackSimulator:
         lanes = np.arange(len(rows))
         with self._lock:
             if len(rows) not in self._simulations:
-                self._simulations[len(rows)] = Simulation(self._model, len(rows), self._threads)
+                self._simulations[len(rows)] = MujocoBatch(self._model, len(rows), self._threads)
             simulation = self._simulations[len(rows)]
             simulation.restart(lanes, SimState._make([*given, rows[:, :0]]))
             gave_up = simulation.advance(lanes, substeps)

@@ -106,7 +106,7 @@ class HandReachTask(HandTask):
 
     file = "reach.xml"
     horizon = 50
-    start_uniforms = 0
+    num_start_uniforms = 0
 
     def __init__(
         self, num_anchor_goals: int = 64, exclude_achieved: bool = True, backend: str = "auto", threads: int = 0
@@ -174,7 +174,7 @@ class HandManipulateBlockTask(HandTask):
 
     file = "manipulate_block.xml"
     horizon = 100
-    start_uniforms = 8
+    num_start_uniforms = 8
     settling = 10
 
     def __init__(self, num_anchor_goals: int = 64, backend: str = "auto", threads: int = 0) -> None:

@@ -30,7 +30,7 @@ def tip_goals(tips: np.ndarray, palm: np.ndarray, num_anchor_goals: int, exclude
     return BoxGoals(
         np.minimum(tips, meeting - most).reshape(-1), np.maximum(tips, meeting + most).reshape(-1),
         threshold=REACH_THRESHOLD, distance=euclidean, achieved_bounds=(low, high),
-        sampler=functools.partial(_draw_tips, tips, meeting), uniforms=6, num_anchor_goals=num_anchor_goals,
+        sampler=functools.partial(_draw_tips, tips, meeting), num_uniforms=6, num_anchor_goals=num_anchor_goals,
         exclude_achieved=exclude_achieved,
     )  # fmt: skip
 
@@ -44,11 +44,11 @@ class PoseGoals(BoxGoals):
         super().__init__(
             np.r_[low, -one], np.r_[high, one], threshold=1.0, distance=pose_distance,
             achieved_bounds=(np.r_[SPACE[0], -one], np.r_[SPACE[1], one]),
-            sampler=functools.partial(_draw_pose, low, high), uniforms=7, num_anchor_goals=num_anchor_goals,
+            sampler=functools.partial(_draw_pose, low, high), num_uniforms=7, num_anchor_goals=num_anchor_goals,
         )  # fmt: skip
 
-    def command(self, goal: str | int | Array) -> np.ndarray:
-        pose = super().command(goal)
+    def encode(self, goal: str | int | Array) -> np.ndarray:
+        pose = super().encode(goal)
         length = float(np.linalg.norm(pose[3:]))
         if abs(length - 1) > 1e-3:
             raise ValueError(f"the quaternion {pose[3:].tolist()} of a pose must have length 1, it has {length:g}")

@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from gc_envs.manipulation.assets import robotics_assets
-from gc_envs.manipulation.hand_look import dress
+from gc_envs.manipulation.hand_visuals import add_visuals
 
 TIPS = tuple(f"robot0:S_{finger}tip" for finger in ("ff", "mf", "rf", "lf", "th"))  # fore, middle, ring, little, thumb
 FOREARM = ((0, 0.01, 0.154), (0.067, 0.047, 0))  # a capsule along the mesh: centre, and radius and half length
@@ -44,7 +44,7 @@ def build(file: str, visual: bool = False) -> mujoco.MjModel:
     spec.add_numeric(name="max_contact_points", data=[MOST_CONTACTS])
     spec.compiler.discardvisual = not visual
     if visual:
-        dress(spec)
+        add_visuals(spec)
     return spec.compile()
 
 

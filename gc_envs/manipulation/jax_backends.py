@@ -4,10 +4,10 @@ from typing import Any
 
 import jax
 
-from gc_envs.manipulation.physics import PhysicsTask, Simulator
+from gc_envs.manipulation.physics import PhysicsTask, SimulateFn
 
 
-def make_simulator(task: PhysicsTask) -> Simulator:
+def make_simulator(task: PhysicsTask) -> SimulateFn:
     """The simulator of `task` on its backend, for one state; it can be vmapped.
 
     Raises:

@@ -14,12 +14,12 @@ import numpy as np
 with contextlib.redirect_stdout(io.StringIO()):  # it prints that Warp is not there
     from mujoco import mjx
 
-from gc_envs.manipulation.physics import PhysicsTask, SimState, Simulator
+from gc_envs.manipulation.physics import PhysicsTask, SimState, SimulateFn
 
 CONTACTS = 64  # that Warp has room for in a lane; more than the robots here ever have
 
 
-def mjx_simulator(task: PhysicsTask) -> Simulator:
+def mjx_simulator(task: PhysicsTask) -> SimulateFn:
     """The simulator of `task` in MJX, compiled by XLA.
 
     Raises:
@@ -46,7 +46,7 @@ def mjx_simulator(task: PhysicsTask) -> Simulator:
     return simulate
 
 
-def warp_simulator(task: PhysicsTask) -> Simulator:
+def warp_simulator(task: PhysicsTask) -> SimulateFn:
     """The simulator of `task` in MJX on Warp. A lane with more contacts than there is room for becomes NaN: a fault.
 
     Raises:

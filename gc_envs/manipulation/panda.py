@@ -86,7 +86,7 @@ class PandaTask(PhysicsTask):
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (4 if self.row.gripper else 3,), np.float32)
         self.observation_space = _observation_space(self.row)
         self.goals = _goals(self.row, dense, num_anchor_goals)
-        self.start_uniforms = 0 if self.row.item is None else 2
+        self.num_start_uniforms = 0 if self.row.item is None else 2
         self._home = settle(self.model)
         self._sensors = {
             (sensor := self.model.sensor(i)).name: slice(sensor.adr[0], sensor.adr[0] + sensor.dim[0])
@@ -161,7 +161,7 @@ def _goals(row: Row, dense: bool, num_anchor_goals: int) -> BoxGoals:
     return BoxGoals(
         low - slack, high + slack, threshold=THRESHOLD, distance=euclidean,
         achieved_bounds=(np.array(SPACE[0]), np.array(SPACE[1])),
-        sampler=functools.partial(_draw, low, high, row.on_table), uniforms=2 if flat else 4 if row.on_table else 3,
+        sampler=functools.partial(_draw, low, high, row.on_table), num_uniforms=2 if flat else 4 if row.on_table else 3,
         dense=dense, num_anchor_goals=num_anchor_goals,
     )  # fmt: skip
 

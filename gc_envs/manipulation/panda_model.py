@@ -101,9 +101,9 @@ def build(row: Row, visual: bool = False) -> mujoco.MjModel:
         if row.item.shape == "puck":
             _slide_evenly(spec)
     if visual:
-        from gc_envs.manipulation.panda_look import dress
+        from gc_envs.manipulation.panda_visuals import add_visuals
 
-        dress(spec, row)
+        add_visuals(spec, row)
     return spec.compile()
 
 

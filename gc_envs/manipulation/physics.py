@@ -12,9 +12,9 @@ import gymnasium
 import numpy as np
 
 from gc_envs.core.arrays import Array, array_namespace, as_float32, constant
+from gc_envs.core.batch_simulator import BatchSimulator
 from gc_envs.core.goals import BoxGoals
 from gc_envs.core.task import Task
-from gc_envs.core.world import World
 from gc_envs.manipulation.backends import resolve
 from gc_envs.manipulation.markers import Marker, ball
 
@@ -37,7 +37,7 @@ class SimState(NamedTuple):
     sensordata: Array  # [..., nsensordata], of the state above; sensors of forces and accelerations are not kept up
 
 
-Simulator = Callable[[SimState, int], SimState]  # the state after so many substeps (0: its sensors brought up to date)
+SimulateFn = Callable[[SimState, int], SimState]  # the state after so many substeps (0: its sensors brought up to date)
 
 
 class PhysicsTask(Task[SimState]):
@@ -58,7 +58,7 @@ class PhysicsTask(Task[SimState]):
     observation_space: gymnasium.spaces.Box
     action_space: gymnasium.spaces.Box
     substeps = 20  # of the model's timestep, in one step
-    start_uniforms: int  # how many uniform numbers `start` takes
+    num_start_uniforms: int  # how many uniform numbers `start` takes
     settling = 0  # steps without action between `start` and an episode's first observation
 
     def __init__(self, model: "mujoco.MjModel", *, backend: str = "auto", threads: int = 0) -> None:
@@ -68,7 +68,7 @@ class PhysicsTask(Task[SimState]):
             raise ValueError(f"actuators with a state of their own are not supported, and the model has {model.na}")
         self.model, self.backend, self.threads = model, resolve(backend), threads
         self.render_fps = round(1 / (self.substeps * model.opt.timestep))
-        self._simulator: Simulator | None = None
+        self._simulator: SimulateFn | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_simulator": None}  # it belongs to this process
@@ -77,7 +77,7 @@ class PhysicsTask(Task[SimState]):
 
     @abstractmethod
     def start(self, uniform: Array) -> SimState:
-        """A start state from `uniform` [..., start_uniforms] in [0, 1); its `sensordata` is not looked at."""
+        """A start state from `uniform` [..., num_start_uniforms] in [0, 1); its `sensordata` is not looked at."""
 
     @abstractmethod
     def act(self, state: SimState, action: Array) -> SimState:
@@ -125,7 +125,7 @@ class PhysicsTask(Task[SimState]):
         xp = array_namespace(state.qpos)
         return self.act(state, _clip(xp.astype(action, state.qpos.dtype), self.action_space))
 
-    def fault(self, state: SimState) -> Array:
+    def diverged(self, state: SimState) -> Array:
         xp = array_namespace(state.qpos)
         finite = xp.all(xp.isfinite(state.qpos), axis=-1) & xp.all(xp.isfinite(state.qvel), axis=-1)
         return ~finite | self.lost(state)
@@ -139,7 +139,7 @@ class PhysicsTask(Task[SimState]):
     # The task inside JAX --------------------------------------------------------------------------------------------
 
     @property
-    def simulate(self) -> Simulator:
+    def simulate(self) -> SimulateFn:
         """One state's simulator on this task's backend, for use inside `jax.jit` and `jax.vmap`."""
         if self._simulator is None:
             from gc_envs.manipulation.jax_backends import make_simulator
@@ -167,7 +167,7 @@ class PhysicsTask(Task[SimState]):
             state = self.simulate(self._start(draw_key), 0)
             still = np.zeros(self.action_space.shape, np.float32)
             settled = jax.lax.fori_loop(0, self.settling, lambda _, s: self.step(key, s, still), state)
-            return key, settled, self.usable(settled) & ~self.fault(settled)
+            return key, settled, self.usable(settled) & ~self.diverged(settled)
 
         nothing = jax.tree.map(lambda x: x.astype(np.float32), self._start(key))
         nothing = nothing._replace(sensordata=jax.numpy.zeros(self.model.nsensordata))
@@ -176,7 +176,7 @@ class PhysicsTask(Task[SimState]):
     def _start(self, key: Array) -> SimState:
         import jax
 
-        return self.start(jax.random.uniform(key, (self.start_uniforms,)))
+        return self.start(jax.random.uniform(key, (self.num_start_uniforms,)))
 
     def step(self, key: Array, state: SimState, action: Array) -> SimState:
         import jax.numpy as jnp
@@ -185,12 +185,12 @@ class PhysicsTask(Task[SimState]):
 
     # The task outside JAX -------------------------------------------------------------------------------------------
 
-    def world(self, num_envs: int) -> World | None:
+    def make_simulator(self, num_envs: int) -> BatchSimulator | None:
         if self.backend != "c":
             return None
-        from gc_envs.manipulation.c_backend import CWorld
+        from gc_envs.manipulation.c_backend import MujocoSimulator
 
-        return CWorld(self, num_envs)
+        return MujocoSimulator(self, num_envs)
 
     def render(self, state: SimState, desired_goal: Array | None = None) -> np.ndarray:
         from gc_envs.manipulation.render import draw

@@ -57,7 +57,7 @@ def anchor_dots(task: "PhysicsTask", radius: float) -> list[Marker]:
     return [ball(np.array(place), radius) for place in places]
 
 
-class Studio:
+class Renderer:
     """All that MuJoCo needs to draw one task, in the thread that made it."""
 
     def __init__(self, task: "PhysicsTask") -> None:
@@ -158,19 +158,19 @@ class _Studios(threading.local):
     """A thread's studios. OpenGL contexts belong to one thread, and a task that is copied or sent away has none."""
 
     def __init__(self) -> None:
-        self.of: weakref.WeakKeyDictionary[Any, Studio] = weakref.WeakKeyDictionary()
+        self.of: weakref.WeakKeyDictionary[Any, Renderer] = weakref.WeakKeyDictionary()
 
 
 _studios = _Studios()
-_open: weakref.WeakSet[Studio] = weakref.WeakSet()
-_inherited: list[Studio] = []  # from the process that this one was forked from; never closed, for that would hang
+_open: weakref.WeakSet[Renderer] = weakref.WeakSet()
+_inherited: list[Renderer] = []  # from the process that this one was forked from; never closed, for that would hang
 
 
-def _studio(task: "PhysicsTask") -> Studio:
+def _studio(task: "PhysicsTask") -> Renderer:
     if _inherited:
         raise OSError("OpenGL does not survive a fork: draw before it in no process, or start processes by 'spawn'")
     if task not in _studios.of:
-        _studios.of[task] = studio = Studio(task)
+        _studios.of[task] = studio = Renderer(task)
         _open.add(studio)
         atexit.unregister(_close_all)  # to be the last one registered and so the first one called: before MuJoCo's own
         atexit.register(_close_all)

@@ -65,8 +65,8 @@ class BitFlipTask(Task[BitState]):
 class BitGoals(BoxGoals):
     """Corners of the unit box."""
 
-    def command(self, goal: str | int | Array) -> np.ndarray:
-        bits = super().command(goal)
+    def encode(self, goal: str | int | Array) -> np.ndarray:
+        bits = super().encode(goal)
         if not np.isin(bits, (0, 1)).all():
             raise ValueError(f"a goal is {len(bits)} bits, 0 or 1 each, got {bits.tolist()}")
         return bits

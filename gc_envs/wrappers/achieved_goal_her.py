@@ -51,7 +51,7 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
         goals = env.get_attr("goals", [0])[0] if env.has_attr("goals") else None
         self._relabels_ends = isinstance(goals, GoalSpace)
         self._is_finite = isinstance(goals, FiniteGoals)
-        if isinstance(goals, GoalSpace) and not goals.relabels:
+        if isinstance(goals, GoalSpace) and not goals.supports_hindsight:
             raise ValueError(NO_HINDSIGHT)
         if not env.has_attr("compute_reward"):
             raise ValueError(
@@ -89,11 +89,11 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
             assert isinstance(rows, dict)
             return {key: self.to_torch(values) for key, values in rows.items()}
 
-        reward = self._judge("compute_reward", at, goals).astype(np.float32)
+        reward = self._evaluate("compute_reward", at, goals).astype(np.float32)
         done = self.dones[at] * (1 - self.timeouts[at])
         if self._relabels_ends:
-            explained = self._judge("compute_terminated", at, self.observations["desired_goal"][at])
-            done = (done.astype(bool) & ~explained) | self._judge("compute_terminated", at, goals)
+            explained = self._evaluate("compute_terminated", at, self.observations["desired_goal"][at])
+            done = (done.astype(bool) & ~explained) | self._evaluate("compute_terminated", at, goals)
         return DictReplayBufferSamples(
             observations=relabelled(self.observations),
             actions=self.to_torch(self.actions[at]),
@@ -102,7 +102,7 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
             rewards=self.to_torch(self._normalize_reward(reward.reshape(-1, 1), env)),
         )
 
-    def _judge(self, method: str, at: tuple[np.ndarray, np.ndarray], goals: np.ndarray) -> np.ndarray:
+    def _evaluate(self, method: str, at: tuple[np.ndarray, np.ndarray], goals: np.ndarray) -> np.ndarray:
         """What the environment's `method` says about the states that transitions `at` led to, under `goals` [B, D]."""
         assert self.env is not None, "call set_env() after loading"
         infos = self.infos[at] if self.copy_info_dict else [{} for _ in goals]

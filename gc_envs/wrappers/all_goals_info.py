@@ -15,8 +15,8 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AsyncVectorEnv, VectorEnv
 
 from gc_envs.core.vector_env import masked
-from gc_envs.wrappers.common import LaneWrapper
-from gc_envs.wrappers.goal_judge import GoalJudge, Success
+from gc_envs.wrappers.common import EpisodeVectorWrapper
+from gc_envs.wrappers.goal_evaluator import GoalEvaluator, Success
 
 __all__ = ["AllGoalsInfo", "AllGoalsInfoVector"]
 
@@ -60,8 +60,8 @@ class AllGoalsInfo(gymnasium.Wrapper, RecordConstructorArgs):
     ) -> None:
         RecordConstructorArgs.__init__(self, goals=goals, success=success, seed=seed)
         gymnasium.Wrapper.__init__(self, env)
-        self._judge = GoalJudge(env, goals, success, seed)
-        self.goal_array = self._judge.goals  # [G, D]
+        self._evaluator = GoalEvaluator(env, goals, success, seed)
+        self.goal_array = self._evaluator.goals  # [G, D]
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         observation, info = self.env.reset(seed=seed, options=options)
@@ -74,16 +74,16 @@ class AllGoalsInfo(gymnasium.Wrapper, RecordConstructorArgs):
     def _report(self, observation: dict[str, Any], info: dict[str, Any], commanded: np.ndarray) -> dict[str, Any]:
         self._commanded = np.array(observation["desired_goal"])
         achieved = np.asarray(observation["achieved_goal"])
-        verdict = self._judge.report(achieved[None], commanded[None], self._commanded[None], info)
+        outcome = self._evaluator.report(achieved[None], commanded[None], self._commanded[None], info)
         return {
             **info,
-            "all_goals": {key: value[0] for key, value in verdict["all_goals"].items()},
-            "is_success": bool(verdict["is_success"][0]),
-            "goal": int(verdict["goal"][0]),
+            "all_goals": {key: value[0] for key, value in outcome["all_goals"].items()},
+            "is_success": bool(outcome["is_success"][0]),
+            "goal": int(outcome["goal"][0]),
         }
 
 
-class AllGoalsInfoVector(LaneWrapper):
+class AllGoalsInfoVector(EpisodeVectorWrapper):
     """`AllGoalsInfo` for a vector environment: `achieved` bool [N, G], `reward` float32 [N, G], `goal` int32 [N] and
     `is_success` bool [N], each with Gymnasium's `_key` mask, which is that of the lanes reset in a partial reset.
 
@@ -109,12 +109,12 @@ class AllGoalsInfoVector(LaneWrapper):
                 "an AsyncVectorEnv computes rewards in other processes: wrap the single environments instead, with "
                 "make_vec(..., wrappers=[lambda env: AllGoalsInfo(env, goals)])"
             )
-        self._judge = GoalJudge(env, goals, success, seed)
-        self.goal_array = self._judge.goals  # [G, D]
+        self._evaluator = GoalEvaluator(env, goals, success, seed)
+        self.goal_array = self._evaluator.goals  # [G, D]
 
     def _began(self, observations: Any, infos: dict[str, Any], lanes: np.ndarray) -> tuple[Any, dict[str, Any]]:
         self._commanded = observations["desired_goal"].copy()
-        report = self._judge.report(observations["achieved_goal"], self._commanded, self._commanded)
+        report = self._evaluator.report(observations["achieved_goal"], self._commanded, self._commanded)
         return observations, {**infos, **masked(report, lanes)}
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
@@ -123,7 +123,7 @@ class AllGoalsInfoVector(LaneWrapper):
         before, self._commanded = self._commanded, observations["desired_goal"].copy()
         commanded = self._commanded.copy()
         commanded[~fresh] = before[~fresh]
-        report = self._judge.report(observations["achieved_goal"], commanded, self._commanded)
+        report = self._evaluator.report(observations["achieved_goal"], commanded, self._commanded)
         infos = {**infos, **masked(report, np.ones_like(ended))}
         if "final_obs" in infos:
             infos["final_info"] = {**infos.get("final_info", {}), **self._final(infos["final_obs"], before, ended)}
@@ -133,7 +133,7 @@ class AllGoalsInfoVector(LaneWrapper):
     def _final(self, final_obs: np.ndarray, commanded: np.ndarray, ended: np.ndarray) -> dict[str, Any]:
         """The report about the last observations of the lanes of `ended` [N]; zeros in the other lanes."""
         last = [np.stack([lane[key] for lane in final_obs[ended]]) for key in ("achieved_goal", "desired_goal")]
-        return masked(_spread(self._judge.report(last[0], commanded[ended], last[1]), ended), ended)
+        return masked(_spread(self._evaluator.report(last[0], commanded[ended], last[1]), ended), ended)
 
 
 def _spread(report: dict[str, Any], mask: np.ndarray) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def goal_array(env: Environment) -> np.ndarray:
         raise TypeError(
             f"the goals of {env} differ in every episode: give it a set of them with AllGoalsInfo(env, goals)"
         )
-    return np.stack([source.command(index) for index in range(source.num_goals)])
+    return np.stack([source.encode(index) for index in range(source.num_goals)])
 
 
 def check_all_goals(env: Environment) -> None:
@@ -74,7 +74,7 @@ def _goal_source(env: Environment) -> np.ndarray | GoalSpace:
     return source
 
 
-class LaneWrapper(VectorWrapper):
+class EpisodeVectorWrapper(VectorWrapper):
     """A vector wrapper that knows which lanes begin and end an episode, in any autoreset mode.
 
     Raises:

@@ -16,7 +16,7 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from gc_envs.wrappers.common import Environment, LaneWrapper, goal_dictionary_of
+from gc_envs.wrappers.common import Environment, EpisodeVectorWrapper, goal_dictionary_of
 
 __all__ = ["FlattenGoal", "FlattenGoalVector"]
 
@@ -49,7 +49,7 @@ class FlattenGoal(gymnasium.ObservationWrapper, RecordConstructorArgs):
         return np.concatenate([np.ravel(observation[part]) for part in self.parts]).astype(np.float32, copy=False)
 
 
-class FlattenGoalVector(LaneWrapper):
+class FlattenGoalVector(EpisodeVectorWrapper):
     """`FlattenGoal` for a vector environment: observations are float32 [N, P].
 
     In SAME_STEP, `infos["final_obs"]` holds vectors [P] as well.

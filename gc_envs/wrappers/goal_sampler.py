@@ -18,14 +18,14 @@ from gc_envs.core.goals import GoalSpace
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.wrappers.common import (
     Environment,
-    LaneWrapper,
+    EpisodeVectorWrapper,
     before_reset,
     check_all_goals,
     goal_array,
     goal_dictionary_of,
     lookup,
 )
-from gc_envs.wrappers.goal_judge import check_goals
+from gc_envs.wrappers.goal_evaluator import check_goals
 
 Weights = Callable[[np.ndarray], np.ndarray]  # success rates [G], nan where never tried -> weights [G]
 
@@ -103,7 +103,7 @@ class GoalSampler(gymnasium.Wrapper, RecordConstructorArgs):
         return observation, reward, terminated, truncated, info
 
 
-class GoalSamplerVector(LaneWrapper):
+class GoalSamplerVector(EpisodeVectorWrapper):
     """`GoalSampler` for this package's vector environments: what one lane sees counts for all of them.
 
     In NEXT_STEP and SAME_STEP, a lane that was reset automatically is reset once more, with its goal, before the step
@@ -138,9 +138,9 @@ class GoalSamplerVector(LaneWrapper):
     ) -> tuple[Any, dict[str, Any]]:
         self._chooser.seed(seed)
         options = dict(options or {})
-        if options.get("goal") is None:
+        if options.get("goal") is None and options.get("goals") is None:
             mask = options.get("reset_mask")
-            options["goal"] = self._chooser.fill(np.ones(self.num_envs, bool) if mask is None else mask)
+            options["goals"] = self._chooser.fill(np.ones(self.num_envs, bool) if mask is None else mask)
         return super().reset(seed=seed, options=options)
 
     def _began(self, observations: Any, infos: dict[str, Any], lanes: np.ndarray) -> tuple[Any, dict[str, Any]]:

@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
-from gc_envs.wrappers.common import LaneWrapper, before_reset, goal_array
+from gc_envs.wrappers.common import EpisodeVectorWrapper, before_reset, goal_array
 
 __all__ = ["GoalStatistics", "GoalStatisticsVector"]
 
@@ -67,7 +67,7 @@ class GoalStatistics(_Recording, gymnasium.Wrapper, RecordConstructorArgs):
 
     An attempt is an episode, and its goal the one commanded at its start: a success on the first step that reaches it,
     a failure when the episode ends first, by termination or truncation. Goals that follow in the same episode
-    (`on_success="resample"`) do not count, nor does an undecided episode that is reset before its end, a goal
+    (`on_success="resample"`) do not count, nor does an pending episode that is reset before its end, a goal
     that merely holds at the start, or a goal outside the set (`info["goal"]` -1), which is what a continuous goal space
     draws unless a `GoalSampler` chooses for it. This is the success that arXiv 2605.23551 reports while training.
 
@@ -93,18 +93,18 @@ class GoalStatistics(_Recording, gymnasium.Wrapper, RecordConstructorArgs):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         observation, info = self.env.reset(seed=seed, options=options)
-        self._goal, self._undecided = info["goal"], True
+        self._goal, self._pending = info["goal"], True
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
-        if self._undecided and (info["is_success"] or terminated or truncated):
+        if self._pending and (info["is_success"] or terminated or truncated):
             self._record.add(self._goal, info["is_success"])
-            self._undecided = False
+            self._pending = False
         return observation, reward, terminated, truncated, info
 
 
-class GoalStatisticsVector(_Recording, LaneWrapper):
+class GoalStatisticsVector(_Recording, EpisodeVectorWrapper):
     """`GoalStatistics` over the episodes of all lanes, in any autoreset mode.
 
     Lanes that decide an episode on the same step are counted in their order. Arguments and errors are those of
@@ -121,20 +121,20 @@ class GoalStatisticsVector(_Recording, LaneWrapper):
         super().__init__(env)
         self._record = GoalRecord(len(goal_array(env)), forgetting)
         self._goals = np.full(self.num_envs, -1)
-        self._undecided = np.zeros(self.num_envs, bool)
+        self._pending = np.zeros(self.num_envs, bool)
 
     def _began(self, observations: Any, infos: dict[str, Any], lanes: np.ndarray) -> tuple[Any, dict[str, Any]]:
         self._goals[lanes] = infos["goal"][lanes]
-        self._undecided |= lanes
+        self._pending |= lanes
         return observations, infos
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         moved, ended, fresh = self._note_step(terminated, truncated)
         success = before_reset(infos, "is_success") & moved
-        decided = self._undecided & (success | ended)
+        decided = self._pending & (success | ended)
         for lane in np.flatnonzero(decided).tolist():
             self._record.add(self._goals[lane], success[lane])
-        self._undecided &= ~decided
+        self._pending &= ~decided
         self._began(observations, infos, fresh)
         return observations, rewards, terminated, truncated, infos

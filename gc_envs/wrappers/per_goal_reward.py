@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
-from gc_envs.wrappers.common import Environment, LaneWrapper, before_reset, check_all_goals, num_goals
+from gc_envs.wrappers.common import Environment, EpisodeVectorWrapper, before_reset, check_all_goals, num_goals
 
 __all__ = ["PerGoalReward", "PerGoalRewardVector"]
 
@@ -46,7 +46,7 @@ class PerGoalReward(gymnasium.Wrapper, RecordConstructorArgs):
         return observation, info["all_goals"]["reward"].copy(), terminated, truncated, {**info, "reward": reward}
 
 
-class PerGoalRewardVector(LaneWrapper):
+class PerGoalRewardVector(EpisodeVectorWrapper):
     """`PerGoalReward` for a vector environment: the rewards of a step are float32 [N, G], and `infos["reward"]` [N].
 
     The row of a lane is about the state that its step led to, before any automatic reset. In NEXT_STEP it is zero where

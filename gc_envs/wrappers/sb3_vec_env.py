@@ -92,7 +92,7 @@ class SB3VecEnv(VecEnv):
         """Options of the next reset, as the vector environment takes them: one dictionary for all lanes.
 
         A list of N dictionaries, one per lane, is taken for a GoalVectorEnv: `[{"goal": "a"}, {"goal": "b"}]` is
-        `{"goal": ["a", "b"]}`.
+        `{"goals": ["a", "b"]}`.
 
         Raises:
             ValueError: for a list that other vector environments cannot be given, or whose keys differ.
@@ -104,7 +104,7 @@ class SB3VecEnv(VecEnv):
                     f"options must be one dictionary for all lanes, or for a GoalVectorEnv {self.num_envs} "
                     f"dictionaries with the same keys; got {options}"
                 )
-            options = {key: [lane[key] for lane in options] for key in options[0]}
+            options = {f"{key}s": [lane[key] for lane in options] for key in options[0]}  # "goal" -> "goals"
         self._options = [deepcopy(options or {})] * self.num_envs
 
     def env_method(self, method_name: str, *method_args, indices: VecEnvIndices = None, **method_kwargs) -> list[Any]:
@@ -196,7 +196,7 @@ def _check_commandable(goals: Any, desired: np.ndarray) -> None:
     """ValueError, with what to use instead, where HER commands goals [..., d] that are none."""
     shape = goals.desired_space.shape
     if desired.shape[-1:] != shape:
-        reason = "" if goals.relabels else f": {NO_HINDSIGHT}"
+        reason = "" if goals.supports_hindsight else f": {NO_HINDSIGHT}"
         raise ValueError(f"desired goals of shape {desired.shape} given, expected [..., {shape[0]}]{reason}")
     if isinstance(goals, FiniteGoals) and not (desired.sum(axis=-1) == 1).all():
         raise ValueError(

@@ -10,7 +10,7 @@ from probes import LEFT, RIGHT, ChainTask
 
 from gc_envs.agents.leo import LEO, LEOConfig
 from gc_envs.agents.rollout import collect, start_actors, training_program
-from gc_envs.core.restrict import restrict
+from gc_envs.core.goal_subset import restrict
 
 G = 0.9
 CONFIG = LEOConfig(
@@ -122,22 +122,22 @@ def test_lanes_start_at_different_times_of_their_episodes(grid_task):
         ("cell_1", [RIGHT, LEFT], 1, 0),  # reached early; the episode goes on and adds nothing
         ("cell_1", [RIGHT, RIGHT, RIGHT, RIGHT], 2, 0),
         ("cell_2", [RIGHT, RIGHT, LEFT, LEFT], 1, 1),
-        ("cell_1", [LEFT], 0, 0),  # undecided yet
+        ("cell_1", [LEFT], 0, 0),  # pending yet
     ],
 )
 def test_success_is_whether_the_first_goal_of_an_episode_is_reached_before_its_end(goal, script, reached, missed):
     """Episodes of 2 steps from cell 0, one goal."""
     actors, transitions = rollout(restrict(ChainTask(start=0, horizon=2), [goal]), script)
-    assert (actors.reached.tolist(), actors.missed.tolist()) == ([reached], [missed])
-    assert transitions.over[:, 0].tolist() == [t % 2 == 1 for t in range(len(script))]
+    assert (actors.successes.tolist(), actors.failures.tolist()) == ([reached], [missed])
+    assert transitions.done[:, 0].tolist() == [t % 2 == 1 for t in range(len(script))]
 
 
 def test_counters_forget_once_per_rollout():
     task = restrict(ChainTask(start=0, horizon=2), ["cell_2"])
     actors, _ = rollout(task, [RIGHT, RIGHT, RIGHT, LEFT], forgetting=0.5)
     # reached at the second of four rollouts, missed at the fourth
-    assert actors.reached.tolist() == [0.5**3]
-    assert actors.missed.tolist() == [0.5]
+    assert actors.successes.tolist() == [0.5**3]
+    assert actors.failures.tolist() == [0.5]
     np.testing.assert_allclose(actors.success, [0.125 / 0.625], rtol=1e-5)
 
 
@@ -148,27 +148,27 @@ def test_counters_agree_with_a_plain_loop_over_the_rollout():
     actors = start_actors(program, jax.random.key(3), 6)
     act = lambda key, observation, goal: (jax.random.randint(key, (6,), 0, 2), ())  # noqa: E731
     after, t = collect(program, actors, jax.random.key(4), act, 40, forgetting=1.0, seen_only=False)
-    achieved, over, goal = (np.asarray(x) for x in (t.achieved, t.over, t.goal))
+    achieved, over, goal = (np.asarray(x) for x in (t.achieved, t.done, t.goal))
     reached, missed = np.zeros(3), np.zeros(3)
     for lane in range(6):
-        first, undecided = goal[0, lane], True
+        first, pending = goal[0, lane], True
         for step in range(40):
             success = achieved[step, lane, goal[step, lane]]
-            if undecided and success:
+            if pending and success:
                 reached[first] += 1
-            elif undecided and over[step, lane]:
+            elif pending and over[step, lane]:
                 missed[first] += 1
-            undecided = undecided and not success
+            pending = pending and not success
             if over[step, lane] and step < 39:
-                first, undecided = goal[step + 1, lane], True
+                first, pending = goal[step + 1, lane], True
             if success and not over[step, lane] and step < 39:
                 continue  # a new goal was commanded: goal[step + 1]
             if not success and not over[step, lane] and step < 39:
                 assert goal[step + 1, lane] == goal[step, lane]
     assert reached.sum() > 10
     assert missed.sum() > 5
-    np.testing.assert_array_equal(after.reached, reached)
-    np.testing.assert_array_equal(after.missed, missed)
+    np.testing.assert_array_equal(after.successes, reached)
+    np.testing.assert_array_equal(after.failures, missed)
 
 
 def test_transitions_are_judged_before_any_reset():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from gc_envs.agents.networks import InputNorm, LEONetwork, MapConv, Torso
-from gc_envs.core.layout import Layout
+from gc_envs.core.one_hot import OneHotSpec
 
-FULL = Layout(
+FULL = OneHotSpec(
     scalars=(("health", 4), ("food", 3)),
     height=4,
     width=5,
@@ -16,7 +16,7 @@ FULL = Layout(
     num_mob_slots=3,
     num_mob_types=2,
 )
-CLASSIC = Layout(
+CLASSIC = OneHotSpec(
     scalars=(("health", 4),),
     height=3,
     width=4,
@@ -28,16 +28,16 @@ LAYOUTS = {"full": FULL, "classic": CLASSIC}
 BATCH = 24
 
 
-def observations(layout, seed=0):
+def observations(spec, seed=0):
     """Random compact observations [BATCH]: dark cells, mobs out of sight, no mob in the dark, no (cell, type) twice."""
     random = np.random.default_rng(seed)
-    channels, cells = dict(layout.maps), layout.height * layout.width
+    channels, cells = dict(spec.maps), spec.height * spec.width
     dark = "light_map" in channels
-    blocks = random.integers(0, channels["block_map"] + dark, (BATCH, layout.height, layout.width))
+    blocks = random.integers(0, channels["block_map"] + dark, (BATCH, spec.height, spec.width))
     mobs = np.stack(
         [
-            random.integers(0, cells + 4, (BATCH, layout.num_mob_slots)).clip(max=cells),
-            random.integers(0, layout.num_mob_types, (BATCH, layout.num_mob_slots)),
+            random.integers(0, cells + 4, (BATCH, spec.num_mob_slots)).clip(max=cells),
+            random.integers(0, spec.num_mob_types, (BATCH, spec.num_mob_slots)),
         ],
         axis=-1,
     )
@@ -48,7 +48,7 @@ def observations(layout, seed=0):
             if not lit or tuple(slot) in taken:
                 slot[0] = cells
             taken.add(tuple(slot))
-    classes = [count for _, count in layout.scalars]
+    classes = [count for _, count in spec.scalars]
     observation = {
         "block_map": blocks,
         "mobs": mobs,
@@ -60,11 +60,11 @@ def observations(layout, seed=0):
     return {name: array.astype(np.uint8) for name, array in observation.items()}
 
 
-def one_hot_maps(layout, observation):
+def one_hot_maps(spec, observation):
     """[BATCH, H, W, C], cell by cell, written for reading."""
-    channels = dict(layout.maps)
+    channels = dict(spec.maps)
     first = dict(zip(channels, np.cumsum([0, *channels.values()]), strict=False))
-    maps = np.zeros((BATCH, layout.height, layout.width, layout.num_channels), np.float32)
+    maps = np.zeros((BATCH, spec.height, spec.width, spec.num_channels), np.float32)
     for index in np.ndindex(*observation["block_map"].shape):
         block = observation["block_map"][index]
         if block == channels["block_map"]:
@@ -77,11 +77,11 @@ def one_hot_maps(layout, observation):
             maps[(*index, first["light_map"] + 1)] = 1
     for row, mobs in enumerate(observation["mobs"]):
         for cell, kind in mobs:
-            if cell < layout.height * layout.width:
-                maps[(row, *divmod(int(cell), layout.width), first["mob_map"] + kind)] = 1
-    if channels["mob_map"] > layout.num_mob_types:
-        mobs = maps[..., first["mob_map"] : first["mob_map"] + layout.num_mob_types]
-        maps[..., first["mob_map"] + layout.num_mob_types] = 1 - mobs.max(-1)
+            if cell < spec.height * spec.width:
+                maps[(row, *divmod(int(cell), spec.width), first["mob_map"] + kind)] = 1
+    if channels["mob_map"] > spec.num_mob_types:
+        mobs = maps[..., first["mob_map"] : first["mob_map"] + spec.num_mob_types]
+        maps[..., first["mob_map"] + spec.num_mob_types] = 1 - mobs.max(-1)
     return maps
 
 
@@ -129,10 +129,10 @@ def test_input_norm_is_batch_renormalisation(batches):
 @pytest.mark.parametrize("name", LAYOUTS)
 @pytest.mark.parametrize("train", [True, False])
 def test_map_convolution_equals_a_dense_one_over_one_hot_maps(name, train):
-    layout = LAYOUTS[name]
-    observation = observations(layout)
-    maps = one_hot_maps(layout, observation)
-    conv = MapConv(layout, 4)
+    spec = LAYOUTS[name]
+    observation = observations(spec)
+    maps = one_hot_maps(spec, observation)
+    conv = MapConv(spec, 4)
     variables = randomised(conv.init(jax.random.key(0), observation, True))
     stats = variables["batch_stats"]
     moments = (maps.mean((0, 1, 2)), maps.var((0, 1, 2)))
@@ -150,7 +150,7 @@ def test_map_convolution_equals_a_dense_one_over_one_hot_maps(name, train):
         )
 
     np.testing.assert_allclose(fast(variables["params"])[0], plain(variables["params"]), rtol=1e-3, atol=1e-4)
-    weight = np.random.default_rng(1).normal(size=(BATCH, layout.height, layout.width, 4)).astype(np.float32)
+    weight = np.random.default_rng(1).normal(size=(BATCH, spec.height, spec.width, 4)).astype(np.float32)
     ours = jax.grad(lambda p: (fast(p)[0] * weight).sum())(variables["params"])
     theirs = jax.grad(lambda p: (plain(p) * weight).sum())(variables["params"])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-3 * np.abs(b).max()), ours, theirs)
@@ -181,15 +181,15 @@ def test_the_first_dense_layer_has_the_normalisation_folded_in():
     np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("layout", [FULL, CLASSIC, None], ids=["full", "classic", "flat"])
-def test_the_network_depends_on_all_of_the_observation(layout):
-    observation = observations(layout) if layout else np.random.default_rng(0).random((BATCH, 3), np.float32)
-    network = LEONetwork(layout, num_goals=6, num_actions=3, width=16, depth=2, conv_features=4)
+@pytest.mark.parametrize("spec", [FULL, CLASSIC, None], ids=["full", "classic", "flat"])
+def test_the_network_depends_on_all_of_the_observation(spec):
+    observation = observations(spec) if spec else np.random.default_rng(0).random((BATCH, 3), np.float32)
+    network = LEONetwork(spec, num_goals=6, num_actions=3, width=16, depth=2, conv_features=4)
     variables = randomised(network.init(jax.random.key(0), observation))
     values = network.apply(variables, observation)
     assert values.shape == (BATCH, 6, 3)
     assert ((values >= 0) & (values <= 1)).all()
-    parts = observation.keys() if layout else [slice(None)]
+    parts = observation.keys() if spec else [slice(None)]
     for part in parts:
         other = observation.copy()
         other[part] = np.roll(other[part], 1, axis=0)

@@ -17,7 +17,7 @@ def policy(finished_run):
 
 def test_acts_greedily_for_the_commanded_goal(policy, grid_task):
     goals = grid_task.goals.num_goals
-    observation, _ = GoalVectorEnv(grid_task, goals).reset(seed=0, options={"goal": np.arange(goals)})
+    observation, _ = GoalVectorEnv(grid_task, goals).reset(seed=0, options={"goals": np.arange(goals)})
     observation["observation"] = grid_task.cells.astype(np.float32)
     q_values = policy.q_values(observation)
     assert q_values.shape == (goals, goals, 4)

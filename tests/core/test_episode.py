@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from probes import LEFT, RIGHT, ChainTask
 
-from gc_envs.core.episode import OnSuccess, begin, judge, resample
+from gc_envs.core.episode import OnSuccess, begin, evaluate_step, resample
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
@@ -24,14 +24,14 @@ def test_ends_by_hand(on_success, reached, dead, clock, to_library):
     episode = begin(to_library(cells(0, 0)))
     episode = episode._replace(clock=episode.clock + clock)
     achieved = to_library(cells(0, 0) if reached else cells(1, 2))
-    after, verdict = judge(
+    after, outcome = evaluate_step(
         GOALS, episode, achieved, to_library(np.array([dead, dead])), horizon=5, on_success=on_success
     )
     terminated = dead or (reached and on_success is OnSuccess.TERMINATE)
     expected = {"success": reached, "reward": float(reached), "terminated": terminated, "truncated": clock == 4}
     for name, value in expected.items():
-        np.testing.assert_array_equal(np.asarray(getattr(verdict, name)), [value] * 2, name)
-    np.testing.assert_array_equal(np.asarray(verdict.over), [terminated or clock == 4] * 2)
+        np.testing.assert_array_equal(np.asarray(getattr(outcome, name)), [value] * 2, name)
+    np.testing.assert_array_equal(np.asarray(outcome.done), [terminated or clock == 4] * 2)
     np.testing.assert_array_equal(np.asarray(after.clock), [clock + 1] * 2)
     np.testing.assert_array_equal(np.asarray(after.desired), cells(0, 0))
 
@@ -41,8 +41,8 @@ def test_a_new_goal_is_commanded_only_where_one_was_reached_and_the_episode_goes
     """Lanes: not reached; reached; reached on the last step; reached by dying."""
     episode = begin(to_library(cells(0, 0, 0, 0)))._replace(clock=to_library(np.int32([0, 0, 9, 0])))
     achieved, dead = to_library(cells(1, 0, 0, 0)), to_library(np.array([False, False, False, True]))
-    episode, verdict = judge(GOALS, episode, achieved, dead, horizon=10, on_success=on_success)
-    renewed = resample(episode, verdict, to_library(cells(2, 2, 2, 2)), on_success)
+    episode, outcome = evaluate_step(GOALS, episode, achieved, dead, horizon=10, on_success=on_success)
+    renewed = resample(episode, outcome, to_library(cells(2, 2, 2, 2)), on_success)
     expected = [0, 2, 0, 0] if on_success is OnSuccess.RESAMPLE else [0, 0, 0, 0]
     np.testing.assert_array_equal(np.asarray(GOALS.index(renewed.desired)), expected)
 

@@ -99,7 +99,7 @@ def test_point_sets_pay_each_present_point_on_its_own():
     desired = np.array([1, 1, 2, 1, 0, 0, 0, 1, 2], np.float32)
     np.testing.assert_array_equal(space.item_rewards(np.array([1.0, 2.0], np.float32), desired), [1, 0, 0])
     np.testing.assert_array_equal(space.item_rewards(np.array([0.0, 0.0], np.float32), desired), [0, 1, 0])
-    assert not space.relabels
+    assert not space.supports_hindsight
 
 
 @pytest.mark.parametrize("exclude", [False, True])
@@ -125,7 +125,7 @@ def test_finite_sampling_never_leaves_the_set():
 
 def test_box_goals_are_uniform_in_the_box(to_library):
     space = box(exclude_achieved=False)
-    uniform = np.random.default_rng(0).random((4000, space.uniforms), np.float32)
+    uniform = np.random.default_rng(0).random((4000, space.num_uniforms), np.float32)
     drawn = np.asarray(space.sample(to_library(uniform), to_library(np.zeros((4000, 2), np.float32))))
     assert drawn.dtype == np.float32
     assert (drawn.min(0) > -1).all()
@@ -142,7 +142,7 @@ def test_box_goals_that_hold_already_are_not_drawn():
         return 1.0 - (desired[..., 0] < 0)  # 0 where the goal lies on the left
 
     space = box(distance=half, threshold=0.5)
-    uniform = np.random.default_rng(1).random((500, space.uniforms), np.float32)
+    uniform = np.random.default_rng(1).random((500, space.num_uniforms), np.float32)
     drawn = space.sample(uniform, np.zeros((500, 2), np.float32))
     assert (drawn[:, 0] >= 0).all()
     everything = box(distance=lambda a, d: 0 * a[..., 0] + 0 * d[..., 0])
@@ -151,14 +151,14 @@ def test_box_goals_that_hold_already_are_not_drawn():
 
 
 def test_box_rows_may_bring_their_own_sampler():
-    space = box(sampler=lambda u: 0.5 * u[..., :2] - u[..., 2:], uniforms=3, exclude_achieved=False)
-    assert space.uniforms == 3
+    space = box(sampler=lambda u: 0.5 * u[..., :2] - u[..., 2:], num_uniforms=3, exclude_achieved=False)
+    assert space.num_uniforms == 3
     np.testing.assert_allclose(space.sample(np.array([0.5, 1.0, 0.25], np.float32), np.zeros(2)), [0, 0.25])
 
 
 @pytest.mark.parametrize("goal", ["g2", 2, np.int64(2), np.float32([0, 0, 1, 0]), [0, 0, 1, 0], jnp.eye(4)[2]])
 def test_finite_goals_are_commanded_by_name_index_or_array(goal):
-    np.testing.assert_array_equal(SPACES["finite"].command(goal), np.float32([0, 0, 1, 0]))
+    np.testing.assert_array_equal(SPACES["finite"].encode(goal), np.float32([0, 0, 1, 0]))
 
 
 @pytest.mark.parametrize(
@@ -192,22 +192,22 @@ def test_finite_goals_are_commanded_by_name_index_or_array(goal):
 )
 def test_what_is_no_goal_cannot_be_commanded(space, goal, message):
     with pytest.raises(ValueError, match=message):
-        SPACES[space].command(goal)
+        SPACES[space].encode(goal)
 
 
 def test_points_are_commanded_as_a_list_or_as_found_in_an_observation():
     space = PointSetGoals(3, -3.0, 3.0)
-    desired = space.command([[1, 2], [-3.2, 0]])
+    desired = space.encode([[1, 2], [-3.2, 0]])
     np.testing.assert_array_equal(desired, [1, -3, 0, 1, 1, 2, 0, 0, 0])  # by y, then x, as a task lists them
-    np.testing.assert_array_equal(space.command(desired), desired)
-    np.testing.assert_array_equal(space.command([[2, 1], [1, 2], [-3, 1], [1.1, 2]]), [1, -3, 1, 1, 2, 1, 1, 1, 2])
-    assert not np.signbit(space.command([[-0.2, -0.2]])).any()
+    np.testing.assert_array_equal(space.encode(desired), desired)
+    np.testing.assert_array_equal(space.encode([[2, 1], [1, 2], [-3, 1], [1.1, 2]]), [1, -3, 1, 1, 2, 1, 1, 1, 2])
+    assert not np.signbit(space.encode([[-0.2, -0.2]])).any()
 
 
 @pytest.mark.parametrize("name", ["finite", "box"])
 def test_index_finds_what_command_gives(name, to_library):
     space = SPACES[name]
-    desired = np.stack([space.command(goal) for goal in space.names])
+    desired = np.stack([space.encode(goal) for goal in space.names])
     found = space.index(to_library(desired))
     assert str(found.dtype).removeprefix("torch.") == "int32"
     np.testing.assert_array_equal(np.asarray(found), np.arange(space.num_goals))
@@ -224,7 +224,7 @@ def test_restricted_spaces_know_and_draw_only_their_goals(name):
     space = SPACES[name]
     kept = space.restrict([space.names[3], 1])
     assert kept.names == (space.names[3], space.names[1])
-    uniform = np.random.default_rng(0).random((600, kept.uniforms), np.float32)
+    uniform = np.random.default_rng(0).random((600, kept.num_uniforms), np.float32)
     far = np.full((600, *kept.achieved_space.shape), 0.0 if name == "finite" else 9.0, np.float32)
     for same in (kept, pickle.loads(pickle.dumps(kept))):
         counts = np.bincount(same.index(same.sample(uniform, far)), minlength=2)
@@ -277,7 +277,7 @@ def test_anchor_goals_are_named_by_their_coordinates_in_as_many_digits_as_tell_t
     assert box(num_anchor_goals=2).names[0] == "(0.75, -0.25)"
     line = BoxGoals(np.full(1, -1.0), np.ones(1), threshold=0.1, distance=l1, num_anchor_goals=4000)
     assert len(set(line.names)) == 4000
-    np.testing.assert_array_equal(line.command(line.names[1234]), line.anchors[1234])
+    np.testing.assert_array_equal(line.encode(line.names[1234]), line.anchors[1234])
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)

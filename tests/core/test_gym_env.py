@@ -120,11 +120,11 @@ def test_bad_reset_options_are_named(env, options, message):
 @pytest.mark.parametrize("kind", ["name", "index", "array"])
 def test_goals_are_commanded_by_name_index_or_array(env, kind):
     for index in (0, 3, env.goals.num_goals - 1):
-        goal = {"name": env.goals.names[index], "index": index, "array": env.goals.command(index)}[kind]
+        goal = {"name": env.goals.names[index], "index": index, "array": env.goals.encode(index)}[kind]
         observation, info = env.reset(options={"goal": goal})
         assert info["goal"] == index
         assert info["goal_name"] == env.goals.names[index]
-        np.testing.assert_array_equal(observation["desired_goal"], env.goals.command(index))
+        np.testing.assert_array_equal(observation["desired_goal"], env.goals.encode(index))
 
 
 def test_goals_restrict_what_is_drawn_and_told(grid_task):

@@ -288,9 +288,9 @@ def test_goals_are_commanded_for_all_lanes_or_lane_by_lane(grid_task, kind):
         "names": [goals.names[i] for i in wanted],
         "indices": wanted,
         "index array": np.array(wanted),
-        "arrays": np.stack([goals.command(i) for i in wanted]),
+        "arrays": np.stack([goals.encode(i) for i in wanted]),
     }[kind]
-    observation, info = make(grid_task).reset(seed=0, options={"goal": option})
+    observation, info = make(grid_task).reset(seed=0, options={"goal" if one else "goals": option})
     assert info["goal"].tolist() == observation["desired_goal"].argmax(-1).tolist() == wanted
 
 
@@ -307,9 +307,9 @@ def test_a_masked_reset_commands_goals_in_its_lanes_only(grid_task):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"goal": [1, 2]}, "2 goals given for 4"),
+        ({"goals": [1, 2]}, "sequence of 4"),
         ({"goal": "position/0-9"}, "nearest"),
-        ({"goal": [0, 1, 2, 99]}, "outside"),
+        ({"goals": [0, 1, 2, 99]}, "outside"),
         ({"mask": 1}, "unknown reset option 'mask'"),
         ({"reset_mask": np.zeros(LANES, bool)}, "reset_mask"),
         ({"reset_mask": np.ones(LANES + 1, bool)}, "reset_mask"),
@@ -366,17 +366,17 @@ def test_compute_reward_is_at_hand_without_unwrapping(grid_task):
 
 
 def test_only_chosen_lanes_are_drawn(grid_task):
-    envs = make(grid_task, render_mode="rgb_array", render_lanes=[2, 0])
+    envs = make(grid_task, render_mode="rgb_array", render_envs=[2, 0])
     with pytest.raises(gymnasium.error.ResetNeeded):
         envs.render()
-    envs.reset(seed=0, options={"goal": [0, 1, 2, 3]})
+    envs.reset(seed=0, options={"goals": [0, 1, 2, 3]})
     frames = envs.render()
     assert len(frames) == 2
     single = GoalEnv(grid_task, render_mode="rgb_array")
     for frame, goal in zip(frames, (2, 0), strict=True):
         single.reset(options={"goal": goal})
         np.testing.assert_array_equal(frame, single.render())
-    envs.render_lanes = [1]
+    envs.render_envs = [1]
     assert len(envs.render()) == 1
 
 
@@ -399,7 +399,7 @@ def test_saved_state_goes_on_identically_here_and_elsewhere(grid_task, array):
 
 def test_death_ends_an_episode_but_is_no_success():
     envs = GoalVectorEnv(ChainTask(cliff=True, start=0), 2, on_success="terminate")
-    envs.reset(seed=0, options={"goal": ["cell_2", "cell_0"]})
+    envs.reset(seed=0, options={"goals": ["cell_2", "cell_0"]})
     envs.step(np.array([RIGHT, RIGHT]))
     _, reward, terminated, truncated, info = envs.step(np.array([RIGHT, RIGHT]))
     assert terminated.tolist() == [True, True]

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from gc_envs.core.layout import Layout
+from gc_envs.core.one_hot import OneHotSpec
 from gc_envs.craftax import goals, observation
 from gc_envs.craftax.task import CraftaxTask
 
@@ -88,8 +88,8 @@ class Case:
         return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *parts)
 
     @property
-    def layout(self) -> Layout:
-        return observation.make_layout(self.task.variant)
+    def one_hot_spec(self) -> OneHotSpec:
+        return observation.make_one_hot_spec(self.task.variant)
 
     @functools.cached_property
     def functions(self) -> dict[str, Callable[[Any], Any]]:

@@ -42,10 +42,10 @@ def test_fuzz_meets_erased_mobs(case):
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_one_hot_of_compact_is_the_symbolic_map(case, source):
-    variant, layout = case.task.variant, case.layout
-    maps, scalars = jax.device_get(one_hot(layout, case.map("compact", source)))
-    assert maps.shape[1:] == (*variant.view, layout.num_channels)
-    assert scalars.shape[1:] == (layout.num_scalar_classes,)
+    variant, spec = case.task.variant, case.one_hot_spec
+    maps, scalars = jax.device_get(one_hot(spec, case.map("compact", source)))
+    assert maps.shape[1:] == (*variant.view, spec.num_channels)
+    assert scalars.shape[1:] == (spec.num_scalar_classes,)
     assert maps.dtype == scalars.dtype == np.float32
     channels = variant.num_blocks + variant.num_items + variant.num_mob_types + variant.has_levels
     symbolic = case.map("craftax", source)[:, : variant.num_cells * channels].reshape(-1, *variant.view, channels)
@@ -55,13 +55,13 @@ def test_one_hot_of_compact_is_the_symbolic_map(case, source):
     else:  # the last channel says "no mob"
         np.testing.assert_array_equal(maps[..., :-1], symbolic)
         np.testing.assert_array_equal(maps[..., -1], 1 - symbolic[..., variant.num_blocks :].max(axis=-1))
-    np.testing.assert_array_equal(scalars.sum(axis=-1), len(layout.scalars))
+    np.testing.assert_array_equal(scalars.sum(axis=-1), len(spec.scalars))
 
 
 def test_scalar_categories(case):
     """Categories are the state's own numbers, read here straight from it."""
-    states, layout = case.states["golden"], case.layout
-    column = {name: index for index, (name, _) in enumerate(layout.scalars)}
+    states, spec = case.states["golden"], case.one_hot_spec
+    column = {name: index for index, (name, _) in enumerate(spec.scalars)}
     scalars = case.map("compact", "golden")["scalars"]
     np.testing.assert_array_equal(scalars[:, column["inventory/wood"]], states.inventory.wood)
     np.testing.assert_array_equal(scalars[:, column["intrinsics/health"]], np.floor(states.player_health))
@@ -72,19 +72,19 @@ def test_scalar_categories(case):
         np.testing.assert_array_equal(scalars[:, column["dungeon_level"]], states.player_level)
 
 
-def test_layout_sizes():
+def test_one_hot_spec_sizes():
     """The numbers of the sources' one-hot observation."""
-    full, classic = (CraftaxTask(name, "compact").layout for name in ("full", "classic"))
+    full, classic = (CraftaxTask(name, "compact").one_hot_spec for name in ("full", "classic"))
     assert (full.num_channels, full.num_scalar_classes, full.size) == (84, 1321, 9637)
     assert (classic.num_channels, classic.num_scalar_classes, classic.size) == (22, 176, 1562)
-    assert CraftaxTask("full", "symbolic").layout is None  # no categories to unfold
+    assert CraftaxTask("full", "symbolic").one_hot_spec is None  # no categories to unfold
 
 
 def test_one_hot_takes_any_batch_axes(case):
     compact = jax.tree.map(lambda x: x[:6], case.map("compact", "golden"))
-    flat = one_hot(case.layout, compact)
-    folded = one_hot(case.layout, jax.tree.map(lambda x: x.reshape(2, 3, *x.shape[1:]), compact))
-    single = one_hot(case.layout, jax.tree.map(lambda x: x[4], compact))
+    flat = one_hot(case.one_hot_spec, compact)
+    folded = one_hot(case.one_hot_spec, jax.tree.map(lambda x: x.reshape(2, 3, *x.shape[1:]), compact))
+    single = one_hot(case.one_hot_spec, jax.tree.map(lambda x: x[4], compact))
     for one, two, three in zip(flat, folded, single, strict=True):
         np.testing.assert_array_equal(one.reshape(two.shape), two)
         np.testing.assert_array_equal(one[4], three)

@@ -40,8 +40,8 @@ def test_pixels_are_craftax_own(case, monkeypatch):
 def test_frame_names_the_goal(case):
     task, state = case.task, first_state(case)
     held = case.golden_achieved[0]
-    reached = task.render(state, task.goals.command(int(np.flatnonzero(held)[0])))
-    pending = task.render(state, task.goals.command(int(np.flatnonzero(~held)[0])))
+    reached = task.render(state, task.goals.encode(int(np.flatnonzero(held)[0])))
+    pending = task.render(state, task.goals.encode(int(np.flatnonzero(~held)[0])))
     plain = task.render(state)
     assert plain.dtype == np.uint8
     assert 400 <= plain.shape[1] <= 600

@@ -113,7 +113,7 @@ def test_frames_show_agent_goal_and_name():
     def colours(frame):
         return {tuple(pixel) for pixel in frame.reshape(-1, 3).tolist()}
 
-    bare, ring, reached = (task.render(state, goal) for goal in (None, task.goals.command(3), task.goals.command(0)))
+    bare, ring, reached = (task.render(state, goal) for goal in (None, task.goals.encode(3), task.goals.encode(0)))
     assert bare.dtype == np.uint8
     assert {AGENT, WALL} <= colours(bare)
     assert GOAL not in colours(bare)
@@ -121,7 +121,7 @@ def test_frames_show_agent_goal_and_name():
     assert REACHED in colours(reached)
     assert GOAL not in colours(reached)
     assert ring.shape[0] > bare.shape[0]  # the caption
-    assert (task.render(state, task.goals.command(4))[-30:] != ring[-30:]).any()
+    assert (task.render(state, task.goals.encode(4))[-30:] != ring[-30:]).any()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from manipulation.toy import XML, SettledPush, ToyPush
 
 from gc_envs.manipulation import backends
-from gc_envs.manipulation.c_backend import CWorld, Simulation
+from gc_envs.manipulation.c_backend import MujocoBatch, MujocoSimulator
 from gc_envs.manipulation.panda import PandaTask
 
 KEY = jax.random.key(0)
@@ -71,8 +71,8 @@ def test_actuators_with_a_state_are_refused():
 
 
 def test_only_c_runs_outside_jax():
-    assert isinstance(ToyPush(backend="c").world(2), CWorld)
-    assert ToyPush(backend="mjx").world(2) is None
+    assert isinstance(ToyPush(backend="c").make_simulator(2), MujocoSimulator)
+    assert ToyPush(backend="mjx").make_simulator(2) is None
 
 
 def test_compiler_options_are_for_mjx_on_a_cpu(monkeypatch):
@@ -101,9 +101,9 @@ def rolled(task, state, actions):
 
 
 def in_c(task, state, actions):
-    """The same as `rolled`, by `CWorld` from the same float32 state on every step."""
+    """The same as `rolled`, by `MujocoSimulator` from the same float32 state on every step."""
     lanes, trail = np.arange(actions.shape[1]), []
-    world = CWorld(task, len(lanes))
+    world = MujocoSimulator(task, len(lanes))
     for action in actions:
         world.simulation.restart(lanes, jax.tree.map(np.asarray, state))
         world.simulation.advance(lanes, 0)
@@ -127,8 +127,8 @@ def test_the_callback_takes_the_steps_of_c(lanes, threads):
 
 
 def test_the_callback_is_called_once_for_all_lanes(monkeypatch):
-    task, calls, advance = ToyPush(backend="c"), [], Simulation.advance
-    monkeypatch.setattr(Simulation, "advance", lambda *args: calls.append((len(args[1]), args[2])) or advance(*args))
+    task, calls, advance = ToyPush(backend="c"), [], MujocoBatch.advance
+    monkeypatch.setattr(MujocoBatch, "advance", lambda *args: calls.append((len(args[1]), args[2])) or advance(*args))
     state = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), task.start(np.full((4, 2), 0.5)))
     state = state._replace(sensordata=jnp.zeros((4, task.model.nsensordata)))
     jax.block_until_ready(jax.vmap(lambda s: task.step(KEY, s, PUSH))(state))
@@ -162,7 +162,7 @@ def test_a_broken_state_stays_in_its_lane():
     broken = state._replace(qvel=state.qvel.at[1].set(np.nan))
     step = jax.jit(jax.vmap(lambda s: task.step(KEY, s, PUSH)))
     found, expected = step(broken), step(state)
-    assert np.asarray(jax.vmap(task.fault)(found)).tolist() == [False, True, False]
+    assert np.asarray(jax.vmap(task.diverged)(found)).tolist() == [False, True, False]
     for one, other in zip(found, expected):
         np.testing.assert_array_equal(one[::2], other[::2])
 

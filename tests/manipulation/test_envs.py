@@ -108,7 +108,7 @@ def test_starts_and_goals_differ_between_episodes_and_none_is_solved_at_first(en
     if env_id == "GC-HandReach-v0":  # of its goals, the other three fingers' coordinates repeat
         goals = [goal[:, -3:] for goal in goals]
     assert len(np.unique(np.concatenate(goals), axis=0)) == 2 * lanes
-    assert len(np.unique(np.concatenate(starts), axis=0)) == (2 * lanes if envs.task.start_uniforms else 1)
+    assert len(np.unique(np.concatenate(starts), axis=0)) == (2 * lanes if envs.task.num_start_uniforms else 1)
 
 
 def at_hand(envs, actions):
@@ -154,15 +154,15 @@ def test_a_fault_leads_to_the_same_next_episode_in_every_mode(on_success):
         chosen = at_hand(envs, actions)
         actions[chosen] = np.nan
         observation, reward, terminated, truncated, info = envs.step(actions)
-        assert terminated.tolist() == info["fault"].tolist() == chosen.tolist()
+        assert terminated.tolist() == info["diverged"].tolist() == chosen.tolist()
         assert not truncated.any()
         if mode is DISABLED:
             observation, _ = envs.reset(options={"reset_mask": terminated})
         elif mode is NEXT_STEP:
             assert reward.tolist() == np.where(chosen, 0, -1).tolist()
             observation, *_, info = envs.step(actions)
-            assert not info["fault"].any()
-        assert envs.faults.tolist() == chosen.tolist()
+            assert not info["diverged"].any()
+        assert envs.num_diverged.tolist() == chosen.tolist()
         following.append({name: values[chosen] for name, values in observation.items()})
     for other in following[1:]:
         same(other, following[0])
@@ -213,7 +213,7 @@ def test_goals_can_be_commanded_by_name_index_and_array(env_id):
         same(observation["desired_goal"], anchors[[7] * 3])
         assert info["goal"].tolist() == [7] * 3
     for goals in ([3, 0, 3], [names[3], names[0], names[3]], anchors[[3, 0, 3]]):
-        same(envs.reset(options={"goal": goals})[0]["desired_goal"], anchors[[3, 0, 3]])
+        same(envs.reset(options={"goals": goals})[0]["desired_goal"], anchors[[3, 0, 3]])
     between = anchors[7] + np.where(anchors[7] > env.goals.desired_space.low + 1e-3, np.float32(-1e-4), 0)
     observation, info = env.reset(options={"goal": between})
     same(observation["desired_goal"], between)
@@ -318,9 +318,9 @@ def test_sb3_learns_from_them_and_sees_faults_end(recwarn):
     actions[2] = np.nan
     observation, _, done, infos = envs.step(actions)
     assert done.tolist() == [False, False, True, False]
-    assert infos[2]["fault"]
+    assert infos[2]["diverged"]
     assert not infos[2]["TimeLimit.truncated"]
-    assert envs.envs.faults.tolist() == [0, 0, 1, 0]
+    assert envs.envs.num_diverged.tolist() == [0, 0, 1, 0]
     assert all(np.isfinite(part).all() for part in observation.values())
 
 
@@ -353,7 +353,7 @@ def test_mjx_plays_episodes_like_those_of_c():
     actions = np.random.default_rng(0).uniform(-1, 1, (6, 3, 3)).astype(np.float32)
     actions[:, 2] = [1, 0, 0]  # to its goal and beyond, by 3 cm a step
     actions[5, 1] = np.nan
-    (ours, info), (theirs, _) = (each.reset(seed=0, options={"goal": goals}) for each in (envs, other))
+    (ours, info), (theirs, _) = (each.reset(seed=0, options={"goals": goals}) for each in (envs, other))
     assert not info["is_success"].any()
     for step, action in enumerate(actions):
         np.testing.assert_allclose(ours["observation"][:, :3], theirs["observation"][:, :3], atol=5e-3)
@@ -365,5 +365,5 @@ def test_mjx_plays_episodes_like_those_of_c():
         if step <= 3:
             same((reward, terminated, truncated), tuple(outcome))
             assert reward.tolist() == [-1, -1, 0 if step < 3 else -1]
-    assert info["fault"].tolist() == terminated.tolist() == [False, True, False]
+    assert info["diverged"].tolist() == terminated.tolist() == [False, True, False]
     assert len(np.unique(ours["desired_goal"], axis=0)) == 3

@@ -11,7 +11,7 @@ if importlib.util.find_spec("gymnasium_robotics") is None:
     pytest.skip("the hand's model comes with gymnasium-robotics", allow_module_level=True)
 
 from gc_envs.manipulation import hand, hand_goals, hand_model
-from gc_envs.manipulation.c_backend import Simulation
+from gc_envs.manipulation.c_backend import MujocoBatch
 from gc_envs.manipulation.hand import HandManipulateBlockTask, HandReachTask
 from gc_envs.manipulation.physics import SimState
 
@@ -49,7 +49,7 @@ def block():
 
 def play(task, numbers, actions):
     """Observations [T + 1, n] of one episode that starts from the uniform `numbers`."""
-    world, lane = task.world(1), np.arange(1)
+    world, lane = task.make_simulator(1), np.arange(1)
     world.reset(lane, [Dealt(numbers)])
     seen = [world.observe()[0]]
     for action in actions:
@@ -146,7 +146,7 @@ def test_normals_are_normal_and_cut_off():
 
 def drawn(task, count, achieved):
     """Goals as the task's goal space samples them."""
-    uniform = np.random.default_rng(0).random((count, task.goals.uniforms))
+    uniform = np.random.default_rng(0).random((count, task.goals.num_uniforms))
     return task.goals.sample(uniform, np.broadcast_to(np.float32(achieved), (count, len(achieved))))
 
 
@@ -244,15 +244,15 @@ def test_block_goals_are_those_of_the_source(block):
 
 def test_a_pose_needs_a_unit_quaternion(block):
     goal = [1.0, 0.85, 0.2, 1, 0, 0, 0]
-    np.testing.assert_array_equal(block.goals.command(goal), np.float32(goal))
+    np.testing.assert_array_equal(block.goals.encode(goal), np.float32(goal))
     with pytest.raises(ValueError, match="must have length 1, it has 0"):
-        block.goals.command([1.0, 0.85, 0.2, 0, 0, 0, 0])
+        block.goals.encode([1.0, 0.85, 0.2, 0, 0, 0, 0])
     with pytest.raises(ValueError, match="is outside the box"):
-        block.goals.command([1.5, 0.85, 0.2, 1, 0, 0, 0])
+        block.goals.encode([1.5, 0.85, 0.2, 1, 0, 0, 0])
 
 
 def test_blocks_start_at_rest_on_the_palm_turned_every_way(block):
-    world = block.world(100)
+    world = block.make_simulator(100)
     world.reset(np.arange(100), [np.random.default_rng(seed) for seed in range(100)])
     seen = world.observe()
     place, turn = seen[:, 54:57], seen[:, 57:]
@@ -264,7 +264,7 @@ def test_blocks_start_at_rest_on_the_palm_turned_every_way(block):
 
 
 def test_a_block_that_falls_is_no_fault_and_no_start(block):
-    world, lane = block.world(1), np.arange(1)
+    world, lane = block.make_simulator(1), np.arange(1)
     world.reset(lane, [np.random.default_rng(0)])
     assert block.usable(world.simulation.state).all()
     start = SimState(*(np.array(part) for part in world.simulation.read(lane)))
@@ -281,7 +281,7 @@ def test_a_block_that_falls_is_no_fault_and_no_start(block):
 @pytest.mark.parametrize("name", ["reach", "block"])
 def test_random_play_stays_within_the_bounds(name, request):
     task = request.getfixturevalue(name)
-    world, lanes, rng = task.world(16), np.arange(16), np.random.default_rng(3)
+    world, lanes, rng = task.make_simulator(16), np.arange(16), np.random.default_rng(3)
     world.reset(lanes, [np.random.default_rng(seed) for seed in lanes])
     low, high = task.observation_space.low, task.observation_space.high
     unit = np.isin(np.arange(len(low)), [57, 58, 59, 60]) if name == "block" else np.zeros(len(low), bool)
@@ -297,7 +297,7 @@ def test_random_play_stays_within_the_bounds(name, request):
 def test_threads_make_no_difference(block):
     ends = []
     for threads in (1, 2):
-        simulation = Simulation(block.model, 6, threads)
+        simulation = MujocoBatch(block.model, 6, threads)
         lanes = np.arange(6)
         simulation.restart(lanes, block.start(np.random.default_rng(0).random((6, 8))))
         for action in ACTIONS[:8]:
@@ -320,7 +320,7 @@ def test_starts_and_features_are_the_same_in_jax(reach, block):
         reach.features(jax.vmap(reach.start)(empty)), reach.features(reach.start(empty)), atol=1e-6
     )
     for goals in (reach.goals, block.goals):
-        uniform = np.random.default_rng(1).random((5, goals.uniforms)).astype(np.float32)
+        uniform = np.random.default_rng(1).random((5, goals.num_uniforms)).astype(np.float32)
         there = np.zeros((5, len(goals.low)), np.float32)
         np.testing.assert_allclose(jax.jit(goals.sample)(uniform, there), goals.sample(uniform, there), atol=1e-6)
 
@@ -347,8 +347,8 @@ def test_bad_arguments_are_refused(kwargs, message):
 def test_mjx_moves_as_c_does(task):
     """From four settled starts, a quarter of a step of random action; MJX takes half a minute to compile."""
     task = task(backend="mjx")
-    simulation, lanes = Simulation(task.model, 4, 1), np.arange(4)
-    simulation.restart(lanes, task.start(np.random.default_rng(0).random((4, task.start_uniforms))))
+    simulation, lanes = MujocoBatch(task.model, 4, 1), np.arange(4)
+    simulation.restart(lanes, task.start(np.random.default_rng(0).random((4, task.num_start_uniforms))))
     for _ in range(10):
         state = simulation.read(lanes)
         simulation.write(lanes, task.apply(state, np.zeros((4, 20), np.float32)), old=state)

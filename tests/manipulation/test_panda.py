@@ -20,10 +20,10 @@ class Sim:
     def __init__(self, variant, seed=0, goal=None):
         self.task, self.rng = PandaTask(variant, backend="c"), np.random.default_rng(seed)
         self.data = mujoco.MjData(self.task.model)
-        self._load(self.task.start(self.rng.random(self.task.start_uniforms)))
+        self._load(self.task.start(self.rng.random(self.task.num_start_uniforms)))
         mujoco.mj_forward(self.task.model, self.data)
         goals = self.task.goals
-        drawn = goals.sample(self.rng.random(goals.uniforms), self.task.achieved(self.state))
+        drawn = goals.sample(self.rng.random(goals.num_uniforms), self.task.achieved(self.state))
         self.goal = drawn if goal is None else goal
 
     def _load(self, state):
@@ -72,7 +72,7 @@ def test_shapes_and_types_for_any_batch(variant, size, actions, to_library):
     assert task.action_space.shape == (actions,)
     assert np.isfinite([task.observation_space.low, task.observation_space.high]).all()
     for batch in ((), (3,), (2, 3)):
-        uniform = to_library(np.full((*batch, task.start_uniforms), 0.5, np.float32))
+        uniform = to_library(np.full((*batch, task.num_start_uniforms), 0.5, np.float32))
         state = task.start(uniform)
         state = task.apply(state, to_library(np.full((*batch, actions), 0.5, np.float32)))
         assert {leaf.dtype for leaf in state} == {uniform.dtype}
@@ -80,7 +80,7 @@ def test_shapes_and_types_for_any_batch(variant, size, actions, to_library):
             assert tuple(leaf.shape) == (*batch, *getattr(mujoco.MjData(task.model), name).shape), name
         assert task.observe(state).shape == (*batch, size)
         assert task.achieved(state).shape == (*batch, 3)
-        assert tuple(task.fault(state).shape) == batch
+        assert tuple(task.diverged(state).shape) == batch
 
 
 @pytest.mark.parametrize("variant", ROWS)
@@ -139,14 +139,14 @@ def test_items_start_all_over_their_box_and_on_the_table(variant):
 def test_goals_fill_their_box_and_never_hold_at_the_start(variant, low, high):
     task, rng = PandaTask(variant, backend="c"), np.random.default_rng(0)
     achieved = np.float32([0.6, 0, 0.02])
-    goals = task.goals.sample(rng.random((4000, task.goals.uniforms)), np.broadcast_to(achieved, (4000, 3)))
+    goals = task.goals.sample(rng.random((4000, task.goals.num_uniforms)), np.broadcast_to(achieved, (4000, 3)))
     np.testing.assert_allclose(goals.min(0), low, atol=0.01)
     np.testing.assert_allclose(goals.max(0), high, atol=0.01)
     assert all(task.goals.desired_space.contains(goal) for goal in (*goals[:100], *task.goals.anchors))
     assert (np.linalg.norm(goals - achieved, axis=1) > 0.05).all()
     assert task.goals.num_goals == 64
     if variant == "pick_and_place":
-        apart = task.goals.sample(rng.random((4000, task.goals.uniforms)), np.full((4000, 3), 3, np.float32))
+        apart = task.goals.sample(rng.random((4000, task.goals.num_uniforms)), np.full((4000, 3), 3, np.float32))
         assert (apart[:, 2] == np.float32(0.02)).mean() == pytest.approx(0.3, abs=0.03)
         assert 12 <= (task.goals.anchors[:, 2] == np.float32(0.02)).sum() <= 26
 
@@ -228,7 +228,7 @@ def test_random_play_stays_within_the_bounds_and_is_never_lost(variant):
             sim.step(action)
             features, space = sim.task.features(sim.state), sim.task.observation_space
             assert ((features > space.low - 1e-6) & (features < space.high + 1e-6)).all()
-            assert not sim.task.fault(sim.state)
+            assert not sim.task.diverged(sim.state)
 
 
 @pytest.mark.parametrize("where", [[9, 0, 0.02], [0.6, 0, -0.2], [np.nan, 0, 0]])
@@ -237,7 +237,7 @@ def test_what_has_left_the_workspace_is_a_fault(where):
     sim.data.qpos[-7:-4] = where
     mujoco.mj_kinematics(sim.task.model, sim.data)
     mujoco.mj_sensorPos(sim.task.model, sim.data)
-    assert sim.task.fault(sim.state)
+    assert sim.task.diverged(sim.state)
 
 
 @pytest.mark.parametrize("variant", ROWS)

@@ -6,7 +6,7 @@ import pytest
 from manipulation import policies
 from manipulation.conftest import LANES, compiled
 
-from gc_envs.manipulation.c_backend import Simulation
+from gc_envs.manipulation.c_backend import MujocoBatch
 from gc_envs.manipulation.panda import PandaTask
 from gc_envs.manipulation.physics import SimState
 
@@ -19,7 +19,7 @@ class Panda:
 
     def __init__(self):
         self.task = PandaTask("pick_and_place", backend="c", threads=1)
-        self.simulation, self.lanes = Simulation(self.task.model, LANES, 1), np.arange(LANES)
+        self.simulation, self.lanes = MujocoBatch(self.task.model, LANES, 1), np.arange(LANES)
         self.load(self.task.start(CUBES))
 
     def load(self, state):
@@ -108,13 +108,13 @@ def distances(program, policy, seed=0):
     """How far from their goals six episodes of the compiled `program` are after each step: [horizon, 6], m."""
     task, (state_key, goal_key) = program.task, jax.random.split(jax.random.key(seed))
     state = program.reset(jax.random.split(state_key, LANES))
-    uniform, trail = np.asarray(jax.random.uniform(goal_key, (LANES, task.goals.uniforms))), []
+    uniform, trail = np.asarray(jax.random.uniform(goal_key, (LANES, task.goals.num_uniforms))), []
     goals = task.goals.sample(uniform, np.asarray(task.achieved(state)))
     for _ in range(task.horizon):
         observation = {"observation": np.asarray(task.observe(state)), "desired_goal": goals}
         state = program.step(state, policy(observation))
         trail.append(task.goals.distance(np.asarray(task.achieved(state)), goals)[:6])
-    assert not np.asarray(task.fault(state)).any()
+    assert not np.asarray(task.diverged(state)).any()
     return np.array(trail)
 
 

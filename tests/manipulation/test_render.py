@@ -16,8 +16,8 @@ import pytest
 
 mujoco = pytest.importorskip("mujoco")
 
+from gc_envs.core.goal_subset import restrict  # noqa: E402
 from gc_envs.core.goals import BoxGoals  # noqa: E402
-from gc_envs.core.restrict import restrict  # noqa: E402
 from gc_envs.manipulation import render  # noqa: E402
 from gc_envs.manipulation.markers import Marker, edges, line  # noqa: E402
 from gc_envs.manipulation.physics import PhysicsTask, SimState  # noqa: E402
@@ -186,7 +186,7 @@ import os, sys
 from gc_envs.registration import make_task
 import numpy as np
 task = make_task("GC-PandaPush-v0", backend="c")
-world = task.world(1)
+world = task.make_simulator(1)
 world.reset(np.array([0]), [np.random.default_rng(0)])
 assert world.render(0, task.goals.anchors[0]).shape == (510, 480, 3)
 assert "jax" not in sys.modules
@@ -266,9 +266,9 @@ def test_frames_of_the_real_tasks_show_the_goal(opengl, monkeypatch, env_id, sai
     if importlib.util.find_spec(get_row(env_id).requires) is None:
         pytest.skip(f"{env_id} needs {get_row(env_id).requires}")
     task = make_task(env_id, backend="c")
-    world = task.world(1)
+    world = task.make_simulator(1)
     world.reset(np.array([0]), [np.random.default_rng(0)])
-    uniform = np.random.default_rng(1).random(task.goals.uniforms)
+    uniform = np.random.default_rng(1).random(task.goals.num_uniforms)
     goal, achieved = task.goals.sample(uniform, world.achieved()[0]), world.achieved()[0]
     assert re.fullmatch(said, task.caption(goal, achieved))
     bare, pending = task.render(_state(world)), world.render(0, goal)

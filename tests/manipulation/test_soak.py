@@ -43,7 +43,7 @@ def play(env_id, style, lanes, steps, seed=0, **kwargs):
             observation, reward, terminated, _, _ = envs.step(next(actions))
             assert np.isfinite(reward).all()
             assert not terminated.any()
-    return envs.faults, farthest
+    return envs.num_diverged, farthest
 
 
 @pytest.mark.parametrize("style", STYLES)

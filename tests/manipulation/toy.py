@@ -43,7 +43,7 @@ class ToyPush(PhysicsTask):
 
     horizon = 50
     substeps = 10
-    start_uniforms = 2
+    num_start_uniforms = 2
 
     def __init__(self, *, backend: str = "c", threads: int = 1, xml: str = XML) -> None:
         super().__init__(mujoco.MjModel.from_xml_string(xml), backend=backend, threads=threads)

@@ -65,11 +65,11 @@ def test_anchors_are_distinct_strings(bits, count):
 
 def test_what_is_not_bits_cannot_be_commanded():
     for goals in (BitFlipTask(3).goals, BitFlipTask(3).goals.restrict([0, 1])):
-        np.testing.assert_array_equal(goals.command([0, 1, 1]), [0, 1, 1])
+        np.testing.assert_array_equal(goals.encode([0, 1, 1]), [0, 1, 1])
         with pytest.raises(ValueError, match=r"3 bits, 0 or 1 each, got \[0\.0, 0\.5, 1\.0\]"):
-            goals.command([0, 0.5, 1])
+            goals.encode([0, 0.5, 1])
         with pytest.raises(ValueError, match="outside the box"):
-            goals.command([0, 2, 1])
+            goals.encode([0, 2, 1])
 
 
 @pytest.mark.parametrize("kwargs", [{"bits": 0}, {"num_anchor_goals": 0}])

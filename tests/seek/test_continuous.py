@@ -66,7 +66,7 @@ def test_anchors_are_positions_with_their_coordinates_for_names():
     index = 17
     name = task.goals.names[index]
     np.testing.assert_allclose([float(x) for x in name.strip("()").split(",")], task.goals.anchors[index], atol=0.005)
-    np.testing.assert_array_equal(task.goals.command(name), task.goals.anchors[index])
+    np.testing.assert_array_equal(task.goals.encode(name), task.goals.anchors[index])
     assert not task.goals.all_achieved(np.zeros(5, np.float32), task.goals.anchors[0]).any()
     assert ContinuousSeekTask(2, num_anchor_goals=9).goals.num_goals == 9
 

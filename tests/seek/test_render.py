@@ -52,7 +52,7 @@ def test_frames_are_480_wide_and_change_with_a_step_and_with_the_goal(env_id, kw
 
 def test_points_change_colour_once_visited():
     task = make_task("GC-DriveSeek-v0")
-    goal = task.goals.command([[2, 0], [-5, 5]])
+    goal = task.goals.encode([[2, 0], [-5, 5]])
     start, after, later = (
         task.render(DriveState(path(*way), np.float32(0)), goal)
         for way in ([(0, 0)], [(0, 0), (1, 0), (1.8, 0.2)], [(0, 0), (1, 0), (1.8, 0.2), (2.8, 0.2)])
@@ -89,7 +89,7 @@ def test_the_arrow_points_where_the_agent_is_heading():
 
 def test_noisy_frames_show_all_that_there_is_to_see():
     task = make_task("GC-NoisySeek-v0")
-    near, far = (task.goals.command(points) for points in ([[1, 1]], [[1, 1], [-60, 40], [90, -80]]))
+    near, far = (task.goals.encode(points) for points in ([[1, 1]], [[1, 1], [-60, 40], [90, -80]]))
     state = SeekState(path((0, 0), (3, 3)))
     close, wide = task.render(state, near), task.render(state, far)
     assert count(close, GOAL) > 20 * count(wide, GOAL) / 3 > 0

@@ -72,7 +72,7 @@ def test_the_callers_goal_wins(chain):
     assert options == {"goal": "cell_2"}
     assert env.reset(options={"goal": None})[1]["goal"] == 0, "no goal is not a choice, and takes no turn"
     envs = GoalSamplerVector(GoalVectorEnv(CHAIN, 2), "cycle")
-    assert envs.reset(options={"goal": ["cell_2", "cell_1"]})[1]["goal"].tolist() == [2, 1]
+    assert envs.reset(options={"goals": ["cell_2", "cell_1"]})[1]["goal"].tolist() == [2, 1]
     assert envs.reset()[1]["goal"].tolist() == [0, 1]
 
 

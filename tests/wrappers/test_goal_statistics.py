@@ -124,8 +124,8 @@ def test_lanes_count_as_single_environments_do(kind, on_success, mode):
         if mode is AutoresetMode.DISABLED and over.any():
             infos = envs.reset(options={"reset_mask": over})[1]
             goals[over], reached[over] = infos["goal"][over], False
-    undecided = reached & ~over if mode is not AutoresetMode.SAME_STEP else reached
-    for goal in goals[undecided]:  # reached, in an episode that goes on
+    pending = reached & ~over if mode is not AutoresetMode.SAME_STEP else reached
+    for goal in goals[pending]:  # reached, in an episode that goes on
         attempts[goal] += 1
         successes[goal] += 1
     assert attempts.sum() > 20

@@ -41,7 +41,7 @@ def test_the_space_of_rewards_is_where_multi_objective_libraries_look():
 @pytest.mark.parametrize("mode", AutoresetMode)
 def test_the_row_of_a_lane_is_about_the_state_its_step_led_to(mode):
     envs = PerGoalRewardVector(GoalVectorEnv(CHAIN, 2, autoreset_mode=mode))
-    envs.reset(seed=0, options={"goal": ["cell_1", "cell_2"]})
+    envs.reset(seed=0, options={"goals": ["cell_1", "cell_2"]})
     rewards, infos = envs.step(np.array([RIGHT, LEFT]))[1::3]
     assert rewards.tolist() == [[0, 1, 0], [1, 0, 0]]
     assert infos["reward"].tolist() == [1, 0]

@@ -118,7 +118,7 @@ class SB3Learner:
             raise ValueError(f"{self.name} needs {wanted} actions, {kind} has {task.action_space}; use {self.others}")
         if not isinstance(task.observation_space, gymnasium.spaces.Box):
             raise ValueError(f"{self.name} needs observations that are one array, not {task.observation_space}")
-        if config.her_goals and not task.goals.relabels:
+        if config.her_goals and not task.goals.supports_hindsight:
             raise ValueError(
                 f"{self.name}: what a state of {kind} achieves cannot be commanded, so hindsight has nothing to "
                 "relabel with; use multi-reengage, or her_goals=0"

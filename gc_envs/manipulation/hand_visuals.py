@@ -2,15 +2,15 @@
 
 import mujoco
 
-from gc_envs.manipulation.room import furnish
+from gc_envs.manipulation.scene import add_scene
 
 PALM = (1.0, 0.9, 0.16)  # about the middle of what moves, in m
 
 
-def dress(spec: mujoco.MjSpec) -> None:
+def add_visuals(spec: mujoco.MjSpec) -> None:
     """Light, a floor that is seen, and a camera that looks into the palm from the fingertips' side."""
     x, y, z = PALM
-    furnish(spec, eye=(x + 0.22, y - 0.42, z + 0.36), at=PALM, fovy=32, tile=0.1)
+    add_scene(spec, eye=(x + 0.22, y - 0.42, z + 0.36), at=PALM, fovy=32, tile=0.1)
     spec.geom("floor0").material = "floor"
     spec.material("robot0:MatViz").rgba = [0.78, 0.79, 0.82, 1]
     for material in spec.materials:

@@ -6,21 +6,21 @@ import mujoco
 
 from gc_envs.manipulation.assets import robotics_assets
 from gc_envs.manipulation.panda_model import Row
-from gc_envs.manipulation.room import furnish
+from gc_envs.manipulation.scene import add_scene
 
 SHOWN, COVERED = 2, 3  # geom groups; MuJoCo draws the first by default and not the second
 MESHES = {"link0": "link0"} | {f"link{n}": f"link{n}" for n in range(1, 8)}
 MESHES |= {"hand": "hand", "left": "finger", "right": "finger"}  # body: mesh
 
 
-def dress(spec: mujoco.MjSpec, row: Row) -> None:
+def add_visuals(spec: mujoco.MjSpec, row: Row) -> None:
     """Light, a table with the goal box marked on it, and the robot's meshes where gymnasium-robotics is installed.
 
     The shapes that the meshes cover go to group 3; without the meshes it is these shapes that are drawn.
     """
     spec.stat.center, spec.stat.extent = [0.5, 0, 0.3], 1.5
     x = 0.1 + row.goal_box[1][0] / 2  # between the robot and the farthest goals
-    furnish(spec, eye=(x + 1.4, -0.6, 1.0), at=(x, 0, 0.24), fovy=37)
+    add_scene(spec, eye=(x + 1.4, -0.6, 1.0), at=(x, 0, 0.24), fovy=37)
     spec.geom("table").material, spec.geom("table").group = "floor", SHOWN
     _marks(spec, row)
     folder = mesh_folder()

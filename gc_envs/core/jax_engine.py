@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from gc_envs.core.episode import OnSuccess, Verdict
-from gc_envs.core.lanes import Lane, LaneProgram, default_pool
+from gc_envs.core.episode import OnSuccess, StepOutcome
+from gc_envs.core.func_env import EnvState, FuncGoalEnv, default_pool
 from gc_envs.core.task import Task
 
 
@@ -16,9 +16,9 @@ class CompiledLane:
     """One lane, as `GoalEnv` uses it. What its methods return are NumPy arrays."""
 
     def __init__(self, task: Task, horizon: int, on_success: OnSuccess) -> None:
-        self.lane: Lane | None = None
+        self.lane: EnvState | None = None
         self._task = task
-        program, goals = LaneProgram(task, horizon, on_success), task.goals
+        program, goals = FuncGoalEnv(task, horizon, on_success), task.goals
 
         def report(lane, success):
             goal = goals.index(lane.episode.desired)
@@ -30,15 +30,15 @@ class CompiledLane:
             def sampler(key, state, achieved):
                 return jnp.where(is_commanded, commanded, task.sample_goal(key, state, achieved))
 
-            lane = program.start(key, sampler)
+            lane = program.reset(key, sampler)
             return lane, report(lane, goals.success(lane.achieved, lane.episode.desired))
 
         def advance(lane, action):
-            lane, verdict = program.advance(lane, action)
-            observation, info = report(lane, verdict.success)
-            if program.can_fault:
-                info["fault"] = verdict.fault
-            return lane, verdict, (observation, info)
+            lane, outcome = program.step(lane, action)
+            observation, info = report(lane, outcome.success)
+            if program.can_diverge:
+                info["diverged"] = outcome.diverged
+            return lane, outcome, (observation, info)
 
         def command(lane, desired):
             lane = lane._replace(episode=lane.episode._replace(desired=desired))
@@ -71,10 +71,10 @@ class CompiledLane:
         self.lane, report = self._command(self.lane, goal)
         return to_numpy(report)
 
-    def step(self, action: np.ndarray) -> tuple[Verdict, Any, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> tuple[StepOutcome, Any, dict[str, Any]]:
         """One step: how it is judged, observation and info."""
-        self.lane, verdict, report = self._advance(self.lane, action)
-        return verdict, *to_numpy(report)
+        self.lane, outcome, report = self._advance(self.lane, action)
+        return outcome, *to_numpy(report)
 
     def render(self) -> np.ndarray:
         """The lane's frame."""
@@ -90,7 +90,7 @@ class CompiledLane:
         self.lane = to_numpy(state)
 
 
-class CompiledLanes:
+class JaxEngine:
     """N lanes, as `GoalVectorEnv` uses them. What its methods return are JAX arrays, for `convert`."""
 
     def __init__(
@@ -106,9 +106,9 @@ class CompiledLanes:
         pool: int | None = None,
         device: Any = None,
     ) -> None:
-        self.lanes: Lane | None = None
+        self.lanes: EnvState | None = None
         self._task, self._array, self._device = task, array, device
-        program, goals = LaneProgram(task, horizon, on_success, pool or default_pool(num_envs)), task.goals
+        program, goals = FuncGoalEnv(task, horizon, on_success, pool or default_pool(num_envs)), task.goals
 
         def describe(lanes, success):
             info = {"is_success": success, "goal": goals.index(lanes.episode.desired)}
@@ -126,10 +126,10 @@ class CompiledLanes:
             return command(program.reset_where(lanes, mask)[0], mask & is_commanded, commanded)
 
         def step(before, over, action):
-            lanes, verdict = jax.vmap(program.advance)(before, action)
+            lanes, outcome = jax.vmap(program.step)(before, action)
             if autoreset_mode is AutoresetMode.SAME_STEP:
-                final = jax.vmap(program.observe)(lanes), describe(lanes, verdict.success)
-                ended = verdict.over
+                final = jax.vmap(program.observe)(lanes), describe(lanes, outcome.success)
+                ended = outcome.done
                 lanes, observation = program.reset_where(lanes, ended, observation=final[0])
             else:
                 final, ended = None, over & (autoreset_mode is AutoresetMode.NEXT_STEP)
@@ -137,20 +137,20 @@ class CompiledLanes:
                 lanes = lanes._replace(key=jnp.where(ended[:, None], before.key, lanes.key))
                 lanes, _ = program.reset_where(lanes, ended)
                 observation = jax.vmap(program.observe)(lanes)
-                verdict = verdict._replace(
-                    reward=jnp.where(ended, 0.0, verdict.reward),
-                    terminated=verdict.terminated & ~ended,
-                    truncated=verdict.truncated & ~ended,
-                    fault=verdict.fault & ~ended,
+                outcome = outcome._replace(
+                    reward=jnp.where(ended, 0.0, outcome.reward),
+                    terminated=outcome.terminated & ~ended,
+                    truncated=outcome.truncated & ~ended,
+                    diverged=outcome.diverged & ~ended,
                 )
             fresh = goals.success(lanes.achieved, lanes.episode.desired)
-            info = describe(lanes, jnp.where(ended, fresh, verdict.success))
-            if program.can_fault:
-                info["fault"] = verdict.fault
-            return lanes, observation, (verdict.reward, verdict.terminated, verdict.truncated), info, final
+            info = describe(lanes, jnp.where(ended, fresh, outcome.success))
+            if program.can_diverge:
+                info["diverged"] = outcome.diverged
+            return lanes, observation, (outcome.reward, outcome.terminated, outcome.truncated), info, final
 
         options = task.compiler_options
-        self._empty = jax.jit(program.empty, compiler_options=options)
+        self._empty = jax.jit(program.zeros, compiler_options=options)
         self._begin = jax.jit(begin, donate_argnums=0, compiler_options=options)
         self._command = jax.jit(command, donate_argnums=0, compiler_options=options)
         self._step = jax.jit(step, donate_argnums=0, compiler_options=options)

@@ -11,8 +11,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from probes import PointTask
 
+from gc_envs.core.goal_subset import restrict
 from gc_envs.core.gym_env import GoalEnv
-from gc_envs.core.restrict import restrict
 from gc_envs.core.vector_env import GoalVectorEnv
 
 LANES = 5
@@ -114,16 +114,16 @@ def test_faults_end_a_lane_where_it_is_and_are_counted():
         assert not terminated[1]
         if terminated[0]:
             break
-    assert info["fault"].tolist() == terminated.tolist() == [True, False]
+    assert info["diverged"].tolist() == terminated.tolist() == [True, False]
     assert 4 < info["final_obs"][0]["observation"][0] <= 5
     assert -1 <= observation["observation"][0, 0] < 1
     envs.step(np.float32([[0], [np.nan]]))
-    assert envs.faults.tolist() == [1, 1]
+    assert envs.num_diverged.tolist() == [1, 1]
     single = GoalEnv(PointTask())
     single.reset(seed=0)
     with pytest.raises(ValueError, match="not finite"):
         single.step(np.float32([np.nan]))
-    faults = [single.step(np.float32([1]))[4]["fault"] for _ in range(6)]
+    faults = [single.step(np.float32([1]))[4]["diverged"] for _ in range(6)]
     assert faults[:3] == [False] * 3
     assert any(faults)
 
@@ -168,11 +168,11 @@ def test_what_is_returned_is_the_callers_own():
 
 def test_commands_restriction_and_drawing():
     task = restrict(PointTask(), [0, 3])
-    envs = GoalVectorEnv(task, 2, render_mode="rgb_array", render_lanes=[1])
+    envs = GoalVectorEnv(task, 2, render_mode="rgb_array", render_envs=[1])
     observation, info = envs.reset(seed=0)
     assert set(observation["desired_goal"][:, 0]) <= set(task.goals.anchors[:, 0])
     assert info["all_goals"]["reward"].shape == (2, 2)
-    observation, _ = envs.reset(options={"goal": [[0.25], [1.5]], "reset_mask": np.array([True, False])})
+    observation, _ = envs.reset(options={"goals": [[0.25], [1.5]], "reset_mask": np.array([True, False])})
     assert observation["desired_goal"][0, 0] == 0.25
     assert observation["desired_goal"][1, 0] in task.goals.anchors
     assert len(envs.render()) == 1
@@ -184,5 +184,5 @@ def test_other_array_libraries_are_refused():
 
 
 def test_lanes_import_no_jax():
-    program = "import sys; import gc_envs.core.host_lanes, gc_envs.core.vector_env; assert 'jax' not in sys.modules"
+    program = "import sys; import gc_envs.core.numpy_engine, gc_envs.core.vector_env; assert 'jax' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from gc_envs.core.episode import Episode, OnSuccess, Verdict, judge, resample
-from gc_envs.core.interface import draw_key
+from gc_envs.core.batch_simulator import BatchSimulator
+from gc_envs.core.episode import Episode, OnSuccess, StepOutcome, evaluate_step, resample
+from gc_envs.core.goal_env_mixin import draw_key
 from gc_envs.core.task import Task
-from gc_envs.core.world import World
 
 
-class HostLanes:
-    """N episodes over a `World`, as `GoalVectorEnv` uses them. What its methods return are fresh NumPy arrays.
+class NumpyEngine:
+    """N episodes over a `BatchSimulator`, as `GoalVectorEnv` uses them. What its methods return are fresh NumPy arrays.
 
     All randomness of a lane comes from its own chain of keys: it does not depend on what other lanes do.
     """
@@ -23,7 +23,7 @@ class HostLanes:
     def __init__(
         self,
         task: Task,
-        world: World,
+        world: BatchSimulator,
         num_envs: int,
         *,
         horizon: int,
@@ -70,18 +70,18 @@ class HostLanes:
         before lanes were reset (None if none was).
         """
         waiting = over if self._mode is AutoresetMode.NEXT_STEP else np.zeros_like(over)
-        verdict, achieved = self._advance(np.flatnonzero(~waiting), actions)
-        ended = verdict.over if self._mode is AutoresetMode.SAME_STEP else waiting
-        final, success = None, verdict.success
+        outcome, achieved = self._advance(np.flatnonzero(~waiting), actions)
+        ended = outcome.done if self._mode is AutoresetMode.SAME_STEP else waiting
+        final, success = None, outcome.success
         if ended.any():
             if self._mode is AutoresetMode.SAME_STEP:
-                final = self._observe(achieved), self._describe(achieved, verdict.success)
+                final = self._observe(achieved), self._describe(achieved, outcome.success)
             self._restart(ended)
             achieved = self._world.achieved()
             success = np.where(ended, self._goals.success(achieved, self._episode.desired), success)
-        info = {**self._describe(achieved, success), "fault": verdict.fault}
-        reward = np.where(waiting, np.float32(0), verdict.reward)
-        outcome = reward, verdict.terminated & ~waiting, verdict.truncated & ~waiting
+        info = {**self._describe(achieved, success), "diverged": outcome.diverged}
+        reward = np.where(waiting, np.float32(0), outcome.reward)
+        outcome = reward, outcome.terminated & ~waiting, outcome.truncated & ~waiting
         return self._observe(achieved), outcome, info, final
 
     def render(self, lane: int) -> np.ndarray:
@@ -101,7 +101,7 @@ class HostLanes:
         self._episode = Episode(state["desired"].copy(), state["clock"].copy())
         self.keys = state["keys"].copy()
 
-    def _advance(self, active: np.ndarray, actions: np.ndarray) -> tuple[Verdict, np.ndarray]:
+    def _advance(self, active: np.ndarray, actions: np.ndarray) -> tuple[StepOutcome, np.ndarray]:
         """Step lanes `active` [n] and judge all by what they achieve, which is returned too: [N, d].
 
         A fault is the only end that a world itself has.
@@ -110,17 +110,17 @@ class HostLanes:
         moved[active] = True
         fault[active] = self._world.step(active, actions[active])
         achieved = self._world.achieved()
-        episode, verdict = judge(
+        episode, outcome = evaluate_step(
             self._goals, self._episode, achieved, fault, horizon=self._horizon, on_success=self._on_success
         )
-        verdict = verdict._replace(fault=fault)
-        renewed = verdict.success & ~verdict.over & moved
+        outcome = outcome._replace(diverged=fault)
+        renewed = outcome.success & ~outcome.done & moved
         if self._on_success is OnSuccess.RESAMPLE and renewed.any():
             candidates = episode.desired.copy()
             candidates[renewed] = self._draw_goals(renewed, self._generators(renewed))
-            episode = resample(episode, verdict, candidates, self._on_success)
+            episode = resample(episode, outcome, candidates, self._on_success)
         self._episode = episode
-        return verdict, achieved
+        return outcome, achieved
 
     def _restart(self, mask: np.ndarray) -> None:
         """New episodes in lanes `mask` [N], each drawn from its own chain of keys."""
@@ -139,7 +139,7 @@ class HostLanes:
 
     def _draw_goals(self, mask: np.ndarray, generators: list[np.random.Generator]) -> np.ndarray:
         """A goal [n, D] for each lane of `mask` [N]."""
-        uniform = np.array([generator.random(self._goals.uniforms) for generator in generators])
+        uniform = np.array([generator.random(self._goals.num_uniforms) for generator in generators])
         return self._goals.sample(uniform, self._world.achieved()[mask])
 
     def _observe(self, achieved: np.ndarray) -> dict[str, np.ndarray]:
@@ -163,8 +163,8 @@ class HostLanes:
 class HostLane:
     """One lane, as `GoalEnv` uses it, without a batch axis."""
 
-    def __init__(self, task: Task, world: World, horizon: int, on_success: OnSuccess) -> None:
-        self._lanes = HostLanes(task, world, 1, horizon=horizon, on_success=on_success)
+    def __init__(self, task: Task, world: BatchSimulator, horizon: int, on_success: OnSuccess) -> None:
+        self._lanes = NumpyEngine(task, world, 1, horizon=horizon, on_success=on_success)
         self._shape = task.goals.desired_space.shape
 
     @property
@@ -189,12 +189,12 @@ class HostLane:
         """Command `goal` [D] in the episode under way: observation and info."""
         return _first(self._lanes.command(np.ones(1, bool), goal[None]))
 
-    def step(self, action: np.ndarray) -> tuple[Verdict, Any, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> tuple[StepOutcome, Any, dict[str, Any]]:
         """One step: how it is judged, observation and info."""
         observation, outcome, info, _ = self._lanes.step(np.zeros(1, bool), action[None])
         reward, terminated, truncated = _first(outcome)
         observation, info = _first((observation, info))
-        return Verdict(info["is_success"], reward, terminated, truncated, info["fault"]), observation, info
+        return StepOutcome(info["is_success"], reward, terminated, truncated, info["diverged"]), observation, info
 
     def render(self) -> np.ndarray:
         """The lane's frame."""

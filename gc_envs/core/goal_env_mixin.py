@@ -12,7 +12,7 @@ from gc_envs.core.task import Task
 from gc_envs.registration import make_task
 
 
-class GoalInterface:
+class GoalEnvMixin:
     """Mixin: the goal side of an environment over `self.task`."""
 
     task: Task
@@ -97,7 +97,7 @@ def check_actions(space: gymnasium.Space, actions: Any, batch: tuple[int, ...] =
 
     Raises:
         ValueError: for a wrong shape, a discrete action out of range, or, without a batch, a number that is not finite.
-            (In a batch such a number ends its lane: see `LaneProgram.advance`.)
+            (In a batch such a number ends its lane: see `FuncGoalEnv.step`.)
     """
     array = np.asarray(actions)
     shape = batch + tuple(space.shape or ())

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from gc_envs.core.batch_simulator import BatchSimulator
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Array, State, Task
-from gc_envs.core.world import World
 
 
 def restrict(task: Task[State], goals: Sequence[Any]) -> Task[State]:
@@ -34,7 +34,7 @@ class _FewerGoals(Task[State]):
         self.task = task
         self.on_success = task.on_success
         self.render_fps, self.backend = task.render_fps, task.backend
-        self.layout = task.layout
+        self.one_hot_spec = task.one_hot_spec
         self.compiler_options = task.compiler_options
         self.goals = task.goals.restrict(positions)
         self._kept = np.array(positions)
@@ -59,11 +59,11 @@ class _FewerGoals(Task[State]):
     def terminated(self, state: State) -> Array:
         return self.task.terminated(state)
 
-    def fault(self, state: State) -> Array:
-        return self.task.fault(state)
+    def diverged(self, state: State) -> Array:
+        return self.task.diverged(state)
 
-    def world(self, num_envs: int) -> World | None:
-        return self.task.world(num_envs)
+    def make_simulator(self, num_envs: int) -> BatchSimulator | None:
+        return self.task.make_simulator(num_envs)
 
     def render(self, state: State, desired_goal: Array | None = None) -> np.ndarray:
         if desired_goal is not None:

@@ -12,7 +12,7 @@ Array = Any
 
 
 @dataclass(frozen=True)
-class Layout:
+class OneHotSpec:
     """Categories of an integer observation: one-hot maps [H, W, C] (none where H = 0) and one-hot scalars.
 
     The maps lie behind one another on the channel axis, in the order of `maps`. Where there is a "light_map", its two

@@ -9,7 +9,9 @@ FLOOR = ([0.9, 0.885, 0.85], [0.87, 0.852, 0.812])  # the two colours of its til
 SKY = ([0.98, 0.97, 0.95], [0.9, 0.88, 0.84])  # above and at the horizon
 
 
-def furnish(spec: mujoco.MjSpec, *, eye: Sequence[float], at: Sequence[float], fovy: float, tile: float = 0.25) -> None:
+def add_scene(
+    spec: mujoco.MjSpec, *, eye: Sequence[float], at: Sequence[float], fovy: float, tile: float = 0.25
+) -> None:
     """Light and sky instead of what `spec` has, a material "floor" for what the robot stands on, and a camera.
 
     Args:

@@ -37,17 +37,17 @@ def test_a_lane_without_a_finite_action_ends_where_it_is(task, array, mode):
     envs, twin = (GoalVectorEnv(task, LANES, array=array, autoreset_mode=mode) for _ in range(2))
     goals = np.float32([[1, 1], [0.5, -0.25], [4, 4], [1, -0.5]])  # lane 1 is at its goal when its action breaks
     for env in (envs, twin):
-        env.reset(seed=0, options={"goal": goals})
+        env.reset(seed=0, options={"goals": goals})
         first = env.step(convert(MOVE))
-        assert np.asarray(first[4]["fault"]).tolist() == [False] * LANES
+        assert np.asarray(first[4]["diverged"]).tolist() == [False] * LANES
     step, good = envs.step(convert(BROKEN)), twin.step(convert(MOVE))
 
-    assert np.asarray(step[4]["fault"]).tolist() == np.asarray(step[2]).tolist() == FAULTY
-    assert np.asarray(step[4]["_fault"]).tolist() == [True] * LANES
+    assert np.asarray(step[4]["diverged"]).tolist() == np.asarray(step[2]).tolist() == FAULTY
+    assert np.asarray(step[4]["_diverged"]).tolist() == [True] * LANES
     assert not np.asarray(step[3]).any()
     assert np.asarray(step[1]).tolist() == [-1, 0, -1, 0]  # what the place where the lane stays is worth
-    assert envs.faults.tolist() == [0, 1, 1, 0]
-    assert twin.faults.tolist() == [0] * LANES
+    assert envs.num_diverged.tolist() == [0, 1, 1, 0]
+    assert twin.num_diverged.tolist() == [0] * LANES
     np.testing.assert_array_equal(observed(step)[[0, 3]], observed(good)[[0, 3]])
     last = observed(step)
     if mode is AutoresetMode.SAME_STEP:
@@ -65,8 +65,8 @@ def test_a_lane_without_a_finite_action_ends_where_it_is(task, array, mode):
     assert not np.asarray(after[2]).any()
     if mode is AutoresetMode.NEXT_STEP:  # the step that resets a lane ignores its action, whatever it is
         np.testing.assert_array_equal(observed(after)[1:3], 0)
-        assert not np.asarray(after[4]["fault"]).any()
-    assert envs.faults.tolist() == [0, 1, 1, 0]
+        assert not np.asarray(after[4]["diverged"]).any()
+    assert envs.num_diverged.tolist() == [0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("array", ["numpy", "jax", "torch"])
@@ -91,5 +91,5 @@ def test_a_fault_commands_no_new_goal(task):
 def test_discrete_actions_have_no_faults(grid_task):
     envs = GoalVectorEnv(grid_task, 2)
     envs.reset(seed=0)
-    assert "fault" not in envs.step(np.array([0, 1]))[4]
-    assert envs.faults.tolist() == [0, 0]
+    assert "diverged" not in envs.step(np.array([0, 1]))[4]
+    assert envs.num_diverged.tolist() == [0, 0]

@@ -19,7 +19,7 @@ Success = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (achieved [B, d], de
 _PASS_SUCCESS = "pass success=, a function (achieved [B, d], desired [B, D]) -> bool [B]"
 
 
-class GoalJudge:
+class GoalEvaluator:
     """Judges states by every goal of a set: `goals` [G, D].
 
     Arguments and errors are those of `AllGoalsInfo`.
@@ -106,7 +106,7 @@ def check_goals(goals: Any, space: gymnasium.Space, own: GoalSpace | None) -> np
     """`goals` as an array [G, D] of members of `space`."""
     if len(goals) == 0:
         raise ValueError("goals must have at least one goal, got none")
-    array = np.stack([own.command(goal) if own else np.asarray(goal, space.dtype) for goal in goals])
+    array = np.stack([own.encode(goal) if own else np.asarray(goal, space.dtype) for goal in goals])
     for position, goal in enumerate(array):
         if not space.contains(goal):
             raise ValueError(f"goal {position}, {goal.tolist()}, is not in the space of desired goals, {space}")

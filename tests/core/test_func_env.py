@@ -9,14 +9,14 @@ import pytest
 from probes import RIGHT, ChainTask
 
 from gc_envs.core.episode import OnSuccess
-from gc_envs.core.lanes import LaneProgram
+from gc_envs.core.func_env import FuncGoalEnv
 
 LANES = 8
 
 
 @functools.cache
 def program(pool):
-    return LaneProgram(ChainTask(), horizon=4, on_success=OnSuccess.TERMINATE, pool=pool)
+    return FuncGoalEnv(ChainTask(), horizon=4, on_success=OnSuccess.TERMINATE, pool=pool)
 
 
 @functools.cache
@@ -27,7 +27,7 @@ def compiled(pool, method):
 @functools.cache
 def filled(lanes_program):
     keys = jax.random.key_data(jax.random.split(jax.random.key(0), LANES))
-    return jax.jit(lanes_program.reset_where)(lanes_program.empty(keys), jnp.ones(LANES, bool))[0]
+    return jax.jit(lanes_program.reset_where)(lanes_program.zeros(keys), jnp.ones(LANES, bool))[0]
 
 
 @pytest.mark.parametrize("pool", [1, 2, 3, 8])
@@ -41,7 +41,7 @@ def test_masked_lanes_and_only_they_start_anew(pool, waiting):
     after, seen = compiled(pool, "reset_where")(before, mask, observation=observation)
     for lane in range(LANES):
         expected = (
-            compiled(1, "start")(before.key[lane]) if mask[lane] else jax.tree.map(lambda x, i=lane: x[i], before)
+            compiled(1, "reset")(before.key[lane]) if mask[lane] else jax.tree.map(lambda x, i=lane: x[i], before)
         )
         jax.tree.map(np.testing.assert_array_equal, expected, jax.tree.map(lambda x, i=lane: x[i], after))
     jax.tree.map(np.testing.assert_array_equal, seen, jax.vmap(run.observe)(after))
@@ -72,12 +72,12 @@ def test_reset_does_not_depend_on_the_pool():
 @pytest.mark.parametrize("on_success", OnSuccess)
 def test_types_never_change_so_a_step_compiles_once(on_success, grid_task):
     for task in (ChainTask(), grid_task):
-        run = LaneProgram(task, horizon=3, on_success=on_success, pool=2)
+        run = FuncGoalEnv(task, horizon=3, on_success=on_success, pool=2)
 
         @jax.jit
         def step(lanes, action, run=run):
-            lanes, verdict = jax.vmap(run.advance)(lanes, action)
-            return run.reset_where(lanes, verdict.over)[0]
+            lanes, outcome = jax.vmap(run.step)(lanes, action)
+            return run.reset_where(lanes, outcome.done)[0]
 
         lanes = filled(run)
         assert not any(leaf.weak_type for leaf in jax.tree.leaves(lanes))
@@ -94,7 +94,7 @@ def test_steps_and_resets_use_fresh_keys():
     lanes = filled(run)
     keys = [np.asarray(lanes.key)]
     for t in range(6):
-        lanes, _ = jax.vmap(run.advance)(lanes, jnp.zeros(LANES, jnp.int32))
+        lanes, _ = jax.vmap(run.step)(lanes, jnp.zeros(LANES, jnp.int32))
         keys.append(np.asarray(lanes.key))
         if t % 2:
             lanes = run.reset_where(lanes, jnp.ones(LANES, bool))[0]

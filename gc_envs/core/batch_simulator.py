@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 
-class World(Protocol):
+class BatchSimulator(Protocol):
     """N goal-free simulations of one task, changed in place. `lanes` [n] int says which; A numbers in an action.
 
     What it returns are fresh arrays, which later steps do not change.

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from manipulation.toy import XML, SettledPush, ToyPush
 
-from gc_envs.manipulation.c_backend import CWorld, Simulation
+from gc_envs.manipulation.c_backend import MujocoBatch, MujocoSimulator
 
 PUSH = np.float32([1, 0.2, 0.5])
 
@@ -23,7 +23,7 @@ def generators(*seeds):
 
 def started(num=3, threads=1, task=ToyPush):
     """A world whose lane i was started with seed i."""
-    world = CWorld(task(threads=threads), num)
+    world = MujocoSimulator(task(threads=threads), num)
     world.reset(np.arange(num), generators(*range(num)))
     return world
 
@@ -62,7 +62,7 @@ def test_a_lane_does_not_depend_on_the_others_or_on_threads(task):
     whole = pushed(started(5, threads=2, task=task))
     np.testing.assert_array_equal(pushed(started(5, task=task)), whole)
     np.testing.assert_array_equal(pushed(started(2, task=task)), whole[:, :2])
-    world = CWorld(task(threads=2), 5)
+    world = MujocoSimulator(task(threads=2), 5)
     world.reset(np.array([1, 4]), generators(1, 4))  # in another company
     world.reset(np.array([0, 2, 3]), generators(0, 2, 3))
     np.testing.assert_array_equal(pushed(world), whole)
@@ -144,7 +144,7 @@ def test_a_lane_that_breaks_is_put_back(tmp_path, monkeypatch, capfd):
 
 def test_other_warnings_of_mujoco_become_pythons():
     crowded = XML.replace("<worldbody>", '<size memory="8K"/><worldbody>')  # no room for contacts
-    simulation = Simulation(ToyPush(xml=crowded).model, 1, 1)
+    simulation = MujocoBatch(ToyPush(xml=crowded).model, 1, 1)
     with pytest.warns(RuntimeWarning, match="MuJoCo: .*memory"):
         assert not simulation.advance(np.array([0]), 1).any()
 
@@ -154,7 +154,7 @@ def test_a_saved_world_goes_on_the_same():
     pushed(world)
     saved, seen, reached = world.get_state(), world.observe(), world.achieved()
     rest = pushed(world)
-    other = CWorld(ToyPush(threads=1), 3)
+    other = MujocoSimulator(ToyPush(threads=1), 3)
     for each in (world, other):
         each.set_state(saved)
         np.testing.assert_array_equal(each.observe(), seen)
@@ -191,7 +191,7 @@ def test_tasks_can_be_copied_and_pickled(duplicate):
     task.simulate  # noqa: B018  (compiled simulators stay behind)
     twin = duplicate(task)
     assert twin.model is not task.model
-    world, other = CWorld(task, 2), CWorld(twin, 2)
+    world, other = MujocoSimulator(task, 2), MujocoSimulator(twin, 2)
     for each in (world, other):
         each.reset(np.arange(2), generators(0, 1))
     np.testing.assert_array_equal(pushed(world), pushed(other))
@@ -208,7 +208,7 @@ def run(program):
 START = """
 import os, sys, numpy as np
 from manipulation.toy import ToyPush
-world = ToyPush(threads=2).world(3)
+world = ToyPush(threads=2).make_simulator(3)
 world.reset(np.arange(3), [np.random.default_rng(i) for i in range(3)])
 world.step(np.arange(3), np.ones((3, 3)))
 """
