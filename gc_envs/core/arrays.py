@@ -1,4 +1,4 @@
-"""What array-API code needs in more than one place: casts, and constants in the library of another array."""
+"""Helpers of array-API code: namespaces, casts, and constants in the library of another array."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ Array = Any  # NumPy, JAX or torch: whatever the array API covers
 
 
 def array_namespace(*arrays: Array) -> Any:
-    """The array library of `arrays`, as array-api-compat finds it, with a short cut for NumPy.
+    """Return the array library of `arrays`, as array-api-compat finds it, with a short cut for NumPy.
 
-    A step of one environment asks dozens of times, which took longer than its arithmetic.
+    A step of one environment asks for it dozens of times, which took longer than the step's arithmetic.
     """
     if all(isinstance(array, (np.ndarray, np.generic)) for array in arrays):
         return array_api_compat.numpy
@@ -20,19 +20,19 @@ def array_namespace(*arrays: Array) -> Any:
 
 
 def as_float32(x: Array) -> Array:
-    """`x` as float32, without a copy where it is that already."""
+    """Return `x` as float32, without a copy where it is float32 already."""
     xp = array_namespace(x)
     return xp.astype(x, xp.float32, copy=False)
 
 
 def as_bool(x: Array) -> Array:
-    """`x` as bool; numbers above one half are true."""
+    """Return `x` as bool; numbers above one half are true."""
     xp = array_namespace(x)
     return x if x.dtype == xp.bool else x > 0.5
 
 
 def constant(values: np.ndarray, like: Array, dtype: Any = None) -> Array:
-    """`values` as an array of the library (and on the device) of `like`."""
+    """Return `values` as an array of the library, and on the device, of `like`."""
     xp = array_namespace(like)
     if xp.__name__.endswith("torch"):
         return xp.asarray(values, device=like.device, dtype=dtype)

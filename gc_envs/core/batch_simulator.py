@@ -7,36 +7,38 @@ import numpy as np
 
 
 class BatchSimulator(Protocol):
-    """N goal-free simulations of one task, changed in place. `lanes` [n] int says which; A numbers in an action.
+    """N simulations of one task, changed in place.
 
-    What it returns are fresh arrays, which later steps do not change.
+    They know nothing of goals. `indices` [n] int says which of them a call is about, in ascending order. Letters: A
+    numbers in an action, d in an achieved goal. What the methods return are fresh arrays, which later steps do not
+    change.
     """
 
-    def reset(self, lanes: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
-        """Put `lanes` [n] into start states, each drawn with its own one of the n `generators`."""
+    def reset(self, indices: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
+        """Put simulations `indices` [n] into start states, each sampled with its own one of the n `generators`."""
         ...
 
-    def step(self, lanes: np.ndarray, actions: np.ndarray) -> np.ndarray:
-        """Apply `actions` [n, A] in `lanes` [n]; bool [n] says where that broke the simulation.
+    def step(self, indices: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        """Step simulations `indices` [n] with `actions` [n, A], and return which of them diverged, bool [n].
 
-        A broken simulation, and one whose action is not finite, is left in the state it was in.
+        A simulation that breaks down, or whose action is not finite, is left in the state that it was in.
         """
         ...
 
     def observe(self) -> np.ndarray:
-        """What policies see in all lanes: [N, ...]."""
+        """Return what policies see in all simulations, [N, ...]."""
         ...
 
     def achieved(self) -> np.ndarray:
-        """What goals are judged on: float32 [N, d]."""
+        """Return what goals are evaluated on in all simulations, float32 [N, d]."""
         ...
 
-    def render(self, lane: int, desired_goal: np.ndarray) -> np.ndarray:
-        """A frame of one lane, uint8 [H, W, 3]."""
+    def render(self, index: int, desired_goal: np.ndarray) -> np.ndarray:
+        """Return a frame of simulation `index` that shows `desired_goal` [D], uint8 [H, W, 3]."""
         ...
 
     def get_state(self) -> Any:
-        """A copy of everything that decides what happens next, as a tree of arrays with a leading [N]."""
+        """Return a copy of everything that decides what happens next, as a tree of arrays with a leading [N]."""
         ...
 
     def set_state(self, state: Any) -> None:

@@ -1,21 +1,27 @@
-"""The strip under a frame that says which goal is commanded and whether it holds now."""
+"""The caption under a frame, which names the desired goal and says whether it holds now."""
 
 import numpy as np
 
 
-def add_caption(frame: np.ndarray, text: str, reached: bool) -> np.ndarray:
-    """`frame` [H, W, 3] uint8 with a caption strip below it: uint8 [H + 30, W, 3]. Green once reached."""
+def add_caption(frame: np.ndarray, text: str, success: bool) -> np.ndarray:
+    """Return `frame`, uint8 [H, W, 3], with a caption below it: uint8 [H + 30, W, 3].
+
+    Args:
+        frame: the picture.
+        text: what the caption says; it is set smaller where it would not fit.
+        success: whether the goal holds, which turns the caption from orange to green.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     height, width = frame.shape[:2]
     image = Image.new("RGB", (width, height + 30), (24, 26, 31))
     image.paste(Image.fromarray(frame), (0, 0))
     draw = ImageDraw.Draw(image)
-    label = f"{text}  (reached)" if reached else text
+    label = f"{text}  (reached)" if success else text
     size = 17.0
     while size > 8 and draw.textlength(label, ImageFont.load_default(size)) > width - 36:
         size -= 1
-    colour = (96, 211, 148) if reached else (250, 190, 88)
+    colour = (96, 211, 148) if success else (250, 190, 88)
     draw.ellipse((10, height + 10, 20, height + 20), fill=colour)
     draw.text((28, height + 15), label, fill=colour, font=ImageFont.load_default(size), anchor="lm")
     return np.asarray(image)

@@ -1,26 +1,30 @@
-"""The goal layer of an episode: commanded goal, clock, success, reward and end.
+"""The goal layer of an episode: desired goal, clock, success, reward and end.
 
-Array-API code that draws nothing, with any leading batch axes `...`, so that JAX tasks inside `jit` and NumPy states of
-a C simulator are judged by the same lines. Its named tuples are pytrees without importing JAX.
+This is array-API code that samples nothing, with any leading batch axes `...`, so that the same lines evaluate JAX
+states inside `jit` and NumPy states of a C simulator. The named tuples are pytrees without importing JAX.
 """
 
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gc_envs.core.arrays import Array, array_namespace
 from gc_envs.core.goals import GoalSpace
 
 
 class OnSuccess(Enum):
-    """What reaching the commanded goal does to the episode."""
+    """What reaching the desired goal does to the episode."""
 
     TERMINATE = "terminate"
     CONTINUE = "continue"
-    RESAMPLE = "resample"  # a new goal is commanded and the episode goes on
+    RESAMPLE = "resample"  # the episode goes on with a new desired goal
 
     @classmethod
     def parse(cls, value: "OnSuccess | str") -> "OnSuccess":
-        """The member for a name; ValueError lists the names."""
+        """Return the member called `value`.
+
+        Raises:
+            ValueError: if there is none; the message lists the names.
+        """
         try:
             return cls(value)
         except ValueError:
@@ -28,20 +32,29 @@ class OnSuccess(Enum):
 
 
 class Episode(NamedTuple):
-    """What an episode adds to a world's state."""
+    """What an episode adds to the state of a task."""
 
-    desired: Array  # [..., D] float32, the commanded goal
+    desired: Array  # [..., D] float32, the desired goal
     clock: Array  # [...] int32, steps taken
 
 
+class EnvState(NamedTuple):
+    """One environment's state; with a leading [N] on every leaf, the states of N environments."""
+
+    state: Any  # the task's own state; () where a simulator outside JAX holds it
+    achieved: Array  # [G] bool or [d] float32, what `state` achieves
+    episode: Episode
+    key: Array  # [2] uint32, the chain of random keys that all start states, goals and noise are drawn from
+
+
 class StepOutcome(NamedTuple):
-    """How a step is judged: on the state it reached, by the goal that was commanded when it was taken."""
+    """What a step brought: evaluated on the state that it led to, under the goal that was desired when it was taken."""
 
     success: Array  # [...] bool
     reward: Array  # [...] float32
     terminated: Array  # [...] bool
     truncated: Array  # [...] bool
-    diverged: Array = False  # [...] bool, the step could not be taken: the world stays as it was, and the episode ends
+    diverged: Array = False  # [...] bool, the step could not be taken: the state is unchanged and the episode ends
 
     @property
     def done(self) -> Array:
@@ -50,7 +63,7 @@ class StepOutcome(NamedTuple):
 
 
 def begin(desired: Array) -> Episode:
-    """An episode that starts now with `desired` [..., D] commanded."""
+    """Return an episode at step 0 whose desired goal is `desired` [..., D]."""
     xp = array_namespace(desired)
     return Episode(desired, xp.zeros(desired.shape[:-1], dtype=xp.int32))
 
@@ -58,21 +71,33 @@ def begin(desired: Array) -> Episode:
 def evaluate_step(
     goals: GoalSpace, episode: Episode, achieved: Array, terminal: Array, *, horizon: int, on_success: OnSuccess
 ) -> tuple[Episode, StepOutcome]:
-    """Advance the clock by the step that led to `achieved` [..., d] and judge it.
+    """Advance the clock by the step that led to `achieved`, and evaluate that step.
 
-    `terminal` [...] bool says where the world itself has ended. Both `terminated` and `truncated` may be set.
+    Args:
+        goals: the goal space.
+        episode: the episode before the step.
+        achieved: what the state after the step achieves, [..., d].
+        terminal: whether that state ends the episode whatever the goal, bool [...].
+        horizon: the number of steps after which an episode is truncated.
+        on_success: what reaching the desired goal does.
+
+    Returns:
+        The episode after the step, with the same desired goal, and the outcome. Both `terminated` and `truncated` may
+        be set.
     """
-    success = goals.success(achieved, episode.desired)
+    success, reward = goals.evaluate(achieved, episode.desired)
     clock = episode.clock + 1
     terminated = terminal | success if on_success is OnSuccess.TERMINATE else terminal
-    reward = goals.reward(achieved, episode.desired)
     return episode._replace(clock=clock), StepOutcome(success, reward, terminated, clock >= horizon)
 
 
 def resample(episode: Episode, outcome: StepOutcome, candidates: Array, on_success: OnSuccess) -> Episode:
-    """Command `candidates` [..., D] where a goal was reached and the episode goes on; else leave it as it is."""
+    """Replace the desired goal by `candidates` [..., D] where it was reached and the episode goes on.
+
+    Nothing changes unless `on_success` is `OnSuccess.RESAMPLE`.
+    """
     if on_success is not OnSuccess.RESAMPLE:
         return episode
     xp = array_namespace(episode.desired)
-    renewed = outcome.success & ~outcome.done
-    return episode._replace(desired=xp.where(renewed[..., None], candidates, episode.desired))
+    reached = outcome.success & ~outcome.done
+    return episode._replace(desired=xp.where(reached[..., None], candidates, episode.desired))

@@ -1,142 +1,195 @@
-"""Lanes: many episodes of a JAX task side by side, as pure functions.
+"""Episodes of a JAX task as pure functions, in the manner of Gymnasium's `FuncEnv`.
 
-The single environment, the vector environment and the learners all step through `FuncGoalEnv`; what differs between
-them is only when lanes are reset. N lanes is the batch axis.
+The environments and the learners all step through `FuncGoalEnv`; they differ only in when environments are reset.
+Letter: N environments.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium
 import jax
 import jax.numpy as jnp
 
-from gc_envs.core.episode import Episode, OnSuccess, StepOutcome, begin, evaluate_step, resample
+from gc_envs.core.episode import EnvState, OnSuccess, StepOutcome, begin, evaluate_step, resample
+from gc_envs.core.goal_info import all_goals, goal_observation
+from gc_envs.core.goals import GoalSpace
 from gc_envs.core.task import Task
 
 Array = jax.Array
-GoalSampler = Callable[[Array, Any, Array], Array]  # (key, state, achieved) -> desired [D]
-
-
-class EnvState(NamedTuple):
-    """One episode in progress; with a leading [N] on every leaf, N of them."""
-
-    state: Any  # the task's own state
-    achieved: Array  # [G] bool or [d] float32, what `state` achieves
-    episode: Episode
-    key: Array  # [2] uint32: all randomness of the lane, start states and goals included, comes from this chain
+SampleGoal = Callable[[Array, Any, Array], Array]  # (key, state, achieved) -> desired goal [D]
 
 
 @dataclass(frozen=True)
 class FuncGoalEnv:
-    """How lanes of `task` run. Pure and hashable by identity, so its methods can be jitted.
+    """Goal-conditioned episodes of `task`.
 
-    `pool` start states are made at a time, for as long as lanes wait for one: none where no lane is done, and never a
-    start state shared by two lanes.
+    `reset`, `step` and `observe` take one environment and can be vmapped; the methods whose names end in `_where` or
+    `_all` take N of them. All are pure, and the object hashes by identity, so they can be jitted.
+
+    Args:
+        task: the task.
+        horizon: the number of steps after which an episode is truncated.
+        on_success: what reaching the desired goal does.
+        pool: the number of start states that `reset_where` computes at a time.
     """
 
-    task: Task
+    task: Task[Any]
     horizon: int
     on_success: OnSuccess
     pool: int = 1
 
-    def reset(self, key: Array, sampler: GoalSampler | None = None) -> EnvState:
-        """A new episode; `key` [2] is consumed and its successor kept in the lane."""
-        key, start_key, goal_key = _split(key, 3)
-        state = self.task.reset(_typed(start_key))
-        achieved = self.task.achieved(state)
-        desired = (sampler or self.task.sample_goal)(_typed(goal_key), state, achieved)
-        return EnvState(state, achieved, begin(desired), key)
-
-    def step(self, lane: EnvState, action: Array, sampler: GoalSampler | None = None) -> tuple[EnvState, StepOutcome]:
-        """One step of one lane; nothing is reset. `action` is one member of the task's action space.
-
-        An action that is not finite and a simulation that breaks down are faults: the lane ends in the state it is in.
-        """
-        key, step_key, goal_key = _split(lane.key, 3)
-        state, fault = self.task.step(_typed(step_key), lane.state, action), jnp.array(False)
-        if self.can_diverge:
-            fault = ~jnp.isfinite(action).all() | self.task.diverged(state)
-            state = jax.tree.map(lambda old, new: jnp.where(fault, old, new), lane.state, state)
-        achieved = self.task.achieved(state)
-        episode, outcome = evaluate_step(
-            self.task.goals, lane.episode, achieved, fault | self.task.terminated(state),
-            horizon=self.horizon, on_success=self.on_success,
-        )  # fmt: skip
-        outcome = outcome._replace(diverged=fault)
-        if self.on_success is OnSuccess.RESAMPLE:
-            candidate = (sampler or self.task.sample_goal)(_typed(goal_key), state, achieved)
-            episode = resample(episode, outcome, candidate, self.on_success)
-        return EnvState(state, achieved, episode, key), outcome
+    @property
+    def goals(self) -> GoalSpace:
+        """The task's goal space."""
+        return self.task.goals
 
     @property
     def can_diverge(self) -> bool:
-        """Whether a step may be a fault; where not, `StepOutcome.diverged` is a constant."""
+        """Whether a step can diverge; where it cannot, `StepOutcome.diverged` is constant."""
         return isinstance(self.task.action_space, gymnasium.spaces.Box)
 
-    def observe(self, lane: EnvState) -> dict[str, Any]:
-        """Gymnasium's goal dictionary for one lane."""
-        return {
-            "observation": self.task.observe(lane.state),
-            "achieved_goal": self.task.goals.achieved_goal(lane.achieved),
-            "desired_goal": lane.episode.desired,
-        }
+    def reset(self, key: Array, sample_goal: SampleGoal | None = None) -> EnvState:
+        """Start an episode.
 
-    def all_goals(self, lanes: EnvState) -> dict[str, Array]:
-        """What every goal says about the states of `lanes` (one or many): `info["all_goals"]`, [..., G] each."""
-        goals, desired = self.task.goals, lanes.episode.desired
-        return {
-            "achieved": goals.all_achieved(lanes.achieved, desired),
-            "reward": goals.all_rewards(lanes.achieved, desired),
-        }
+        Args:
+            key: raw key, uint32 [2]; it is consumed, and its successor is kept in the state.
+            sample_goal: what gives the desired goal; default the task's own `sample_goal`.
+        """
+        key, start_key, goal_key = _split(key, 3)
+        state = self.task.reset(_typed(start_key))
+        achieved = self.task.achieved(state)
+        desired = (sample_goal or self.task.sample_goal)(_typed(goal_key), state, achieved)
+        return EnvState(state, achieved, begin(desired), key)
+
+    def step(self, env: EnvState, action: Array, sample_goal: SampleGoal | None = None) -> tuple[EnvState, StepOutcome]:
+        """Take one step; an episode that ends is not reset.
+
+        A step diverges where the action is not finite or the simulation breaks down. The environment then stays in the
+        state that it was in, and its episode ends.
+
+        Args:
+            env: one environment's state.
+            action: one member of the task's action space.
+            sample_goal: what gives the next desired goal under `OnSuccess.RESAMPLE`; default the task's own.
+        """
+        key, step_key, goal_key = _split(env.key, 3)
+        state, diverged = self.task.step(_typed(step_key), env.state, action), jnp.array(False)
+        if self.can_diverge:
+            diverged = ~jnp.isfinite(action).all() | self.task.diverged(state)
+            state = jax.tree.map(lambda old, new: jnp.where(diverged, old, new), env.state, state)
+        achieved = self.task.achieved(state)
+        episode, outcome = evaluate_step(
+            self.goals, env.episode, achieved, diverged | self.task.terminated(state),
+            horizon=self.horizon, on_success=self.on_success,
+        )  # fmt: skip
+        outcome = outcome._replace(diverged=diverged)
+        if self.on_success is OnSuccess.RESAMPLE:
+            candidate = (sample_goal or self.task.sample_goal)(_typed(goal_key), state, achieved)
+            episode = resample(episode, outcome, candidate, self.on_success)
+        return EnvState(state, achieved, episode, key), outcome
+
+    def observe(self, env: EnvState) -> dict[str, Any]:
+        """Return Gymnasium's goal dictionary for one environment."""
+        return goal_observation(self.goals, self.task.observe(env.state), env.achieved, env.episode.desired)
+
+    def observe_all(self, envs: EnvState) -> dict[str, Any]:
+        """Return Gymnasium's goal dictionary for N environments."""
+        return jax.vmap(self.observe)(envs)
+
+    def all_goals(self, envs: EnvState) -> dict[str, Array]:
+        """Return `info["all_goals"]` for one environment or many: `achieved` and `reward`, [..., G] each."""
+        return all_goals(self.goals, envs.achieved, envs.episode.desired)
+
+    def step_where(self, envs: EnvState, actions: Array, mask: Array) -> tuple[EnvState, StepOutcome]:
+        """Step the environments of `mask` [N]; the others are about to be reset.
+
+        The others are stepped too, because a compiled program gains nothing by leaving them out, but keep their keys,
+        so that what they are reset to does not depend on it. Their outcomes are to be ignored.
+        """
+        stepped, outcome = jax.vmap(self.step)(envs, actions)
+        return stepped._replace(key=jnp.where(mask[:, None], stepped.key, envs.key)), outcome
 
     def reset_where(
-        self, lanes: EnvState, mask: Array, sampler: GoalSampler | None = None, observation: Any = None
+        self,
+        envs: EnvState,
+        mask: Array,
+        sample_goal: SampleGoal | None = None,
+        *,
+        desired: Array | None = None,
+        given: Array | None = None,
+        observation: Any = None,
     ) -> tuple[EnvState, Any]:
-        """New episodes in the lanes of `mask` [N], and `observation` [N, ...] (if given) brought up to date there.
+        """Start new episodes in the environments of `mask`.
 
-        A start state can cost as much as 15 steps, so the loop runs once per `pool` waiting lanes: not at all when
-        none is done, to the end when all are.
+        Start states are computed in batches of `pool` inside a while loop: no work when nothing is to be reset (a start
+        state can cost as much as 15 steps), and never a start state that two environments share.
+
+        Args:
+            envs: the states of N environments.
+            mask: bool [N].
+            sample_goal: what gives the desired goals; default the task's own `sample_goal`.
+            desired: float32 [N, D], goals to use instead of sampled ones where `given`.
+            given: bool [N]; required with `desired`.
+            observation: observations [N, ...] of `envs`, to be brought up to date where `mask`.
+
+        Returns:
+            The states, and the observations (None if none were given).
         """
 
-        def replace_waiting(carry: tuple[EnvState, Any, Array]) -> tuple[EnvState, Any, Array]:
-            lanes, observation, waiting = carry
-            # The first `pool` waiting lanes. Unused slots point one past the end, where writes are dropped.
-            index = jnp.nonzero(waiting, size=self.pool, fill_value=mask.shape[0])[0]
-            fresh = jax.vmap(lambda key: self.reset(key, sampler))(lanes.key.at[index].get(mode="clip"))
-            lanes = jax.tree.map(lambda old, new: _write(old, new, index), lanes, fresh)
-            if observation is not None:
-                seen = jax.vmap(self.observe)(fresh)
-                observation = jax.tree.map(lambda old, new: _write(old, new, index), observation, seen)
-            return lanes, observation, waiting.at[index].set(False, mode="drop")
+        def reset(index: Array) -> EnvState:
+            keys = envs.key.at[index].get(mode="clip")
+            if desired is None or given is None:
+                return jax.vmap(lambda key: self.reset(key, sample_goal))(keys)
 
-        lanes, observation, _ = jax.lax.while_loop(
-            lambda carry: jnp.any(carry[2]), replace_waiting, (lanes, observation, mask)
+            def reset_one(key: Array, goal: Array, is_given: Array) -> EnvState:
+                sample = sample_goal or self.task.sample_goal
+                return self.reset(key, lambda *args: jnp.where(is_given, goal, sample(*args)))
+
+            return jax.vmap(reset_one)(keys, *(x.at[index].get(mode="clip") for x in (desired, given)))
+
+        def reset_batch(carry: tuple[EnvState, Any, Array]) -> tuple[EnvState, Any, Array]:
+            envs, observation, waiting = carry
+            # The first `pool` waiting environments. Unused slots point one past the end, where writes are dropped.
+            index = jnp.nonzero(waiting, size=self.pool, fill_value=mask.shape[0])[0]
+            fresh = reset(index)
+            envs = jax.tree.map(lambda old, new: _write(old, new, index), envs, fresh)
+            if observation is not None:
+                seen = self.observe_all(fresh)
+                observation = jax.tree.map(lambda old, new: _write(old, new, index), observation, seen)
+            return envs, observation, waiting.at[index].set(False, mode="drop")
+
+        envs, observation, _ = jax.lax.while_loop(
+            lambda carry: jnp.any(carry[2]), reset_batch, (envs, observation, jnp.asarray(mask))
         )
-        return lanes, observation
+        return envs, observation
 
     def zeros(self, keys: Array) -> EnvState:
-        """Lanes [N] of zeros that carry `keys` [N, 2], for `reset_where` to fill."""
+        """Return N states of zeros that hold `keys` [N, 2], for `reset_where` to fill."""
         shapes = jax.eval_shape(jax.vmap(self.reset), keys)
-        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        zeros: EnvState = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
         return zeros._replace(key=keys)
 
 
 def default_pool(num_envs: int) -> int:
-    """Start states to make at a time. Two Craftax worlds take a CPU no longer than one (9 and 11 ms), four 16 ms."""
+    """Return the default number of start states to compute at a time.
+
+    On a CPU, two Craftax worlds take no longer than one (9 and 11 ms), and four take 16 ms.
+    """
     return min(2, num_envs) if jax.default_backend() == "cpu" else max(1, num_envs // 32)
 
 
 def _write(old: Array, new: Array, index: Array) -> Array:
-    """`old` [N, ...] with rows `index` [pool] replaced by `new` [pool, ...]; one row is written in place, by slice."""
+    """Replace rows `index` [pool] of `old` [N, ...] by `new` [pool, ...]; one row is written in place, by slice."""
     if index.shape[0] == 1:
         return jax.lax.dynamic_update_slice_in_dim(old, new, index[0], axis=0)
     return old.at[index].set(new, mode="drop")
 
 
 def _typed(key: Array) -> Array:
-    return jax.random.wrap_key_data(key, impl="threefry2x32")
+    typed: Array = jax.random.wrap_key_data(key, impl="threefry2x32")
+    return typed
 
 
 def _split(key: Array, count: int) -> Array:

@@ -1,4 +1,4 @@
-"""What the single and the vector environment share: arguments, spaces, goal options and re-judging."""
+"""What the single and the vector environment share: arguments, spaces, goal options and rewards under other goals."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,37 +7,43 @@ import gymnasium
 import numpy as np
 
 from gc_envs.core.arrays import Array, array_namespace
+from gc_envs.core.engine import Engine
 from gc_envs.core.episode import OnSuccess
+from gc_envs.core.goals import GoalSpace
 from gc_envs.core.task import Task
-from gc_envs.registration import make_task
+
+RENDER_MODES = (None, "rgb_array")
 
 
 class GoalEnvMixin:
-    """Mixin: the goal side of an environment over `self.task`."""
+    """The goal side of an environment over `self.task`."""
 
-    task: Task
+    task: Task[Any]
     horizon: int
     on_success: OnSuccess
     all_goals_info: bool
+    render_mode: str | None
+    _engine: Engine
 
     def _set_task(
         self,
-        task: str | Task,
-        task_kwargs: dict[str, Any],
+        task: Task[Any],
         *,
-        goals: Any,
         horizon: int | None,
         on_success: str | OnSuccess | None,
         all_goals_info: bool,
         render_mode: str | None,
     ) -> None:
-        if isinstance(task, str):
-            task = make_task(task, goals=goals, **task_kwargs)
-        elif task_kwargs or goals is not None:
-            extra = sorted(task_kwargs) or ["goals"]
-            raise TypeError(f"arguments {extra} go to make_task(id, ...); a Task object is taken as it is")
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode={render_mode!r} is not one of [None, 'rgb_array']")
+        """Check and keep the arguments that both environments take.
+
+        Raises:
+            ValueError: for a value that is not allowed, which it names.
+            TypeError: for what is no task.
+        """
+        if not isinstance(task, Task):
+            raise TypeError(f"task must be a Task, got {task!r}; make one by id with gc_envs.make_task(id, ...)")
+        if render_mode not in RENDER_MODES:
+            raise ValueError(f"render_mode={render_mode!r} is not one of {list(RENDER_MODES)}")
         self.task = task
         self.horizon = task.horizon if horizon is None else horizon
         if self.horizon < 1:
@@ -47,22 +53,28 @@ class GoalEnvMixin:
         self.render_mode = render_mode
 
     @property
-    def goals(self):
+    def goals(self) -> GoalSpace:
         """The task's goal space."""
         return self.task.goals
 
     def compute_reward(self, achieved_goal: Array, desired_goal: Array, info: Any = None) -> Array:
-        """Reward for `achieved_goal` [..., d] under `desired_goal` [..., D]: float32 [...].
+        """Return the reward for `achieved_goal` under `desired_goal`.
 
-        NumPy, JAX and torch arrays, any batch axes; `info` is never looked at, so it may be a list of dictionaries.
+        Args:
+            achieved_goal: [..., d], an array of NumPy, JAX or torch with any batch axes.
+            desired_goal: [..., D], of the same library.
+            info: ignored, so it may be a list of dictionaries as Stable-Baselines3 passes it.
+
+        Returns:
+            float32 [...].
         """
         return self.task.goals.reward(achieved_goal, desired_goal)
 
     def compute_terminated(self, achieved_goal: Array, desired_goal: Array, info: Any = None) -> Array:
-        """Whether reaching `achieved_goal` under `desired_goal` ends the episode: bool [...].
+        """Return whether reaching `achieved_goal` under `desired_goal` ends the episode, bool [...].
 
-        False everywhere unless on_success="terminate". The world's own end (death) has nothing to do with goals and is
-        not in here: a relabelled transition keeps it.
+        It is False everywhere unless on_success="terminate". An end that does not depend on the goal, such as death, is
+        not included: a relabelled transition keeps it.
         """
         success = self.task.goals.success(achieved_goal, desired_goal)
         if self.on_success is OnSuccess.TERMINATE:
@@ -70,13 +82,18 @@ class GoalEnvMixin:
         return array_namespace(success).zeros_like(success)
 
     def compute_truncated(self, achieved_goal: Array, desired_goal: Array, info: Any = None) -> Array:
-        """Truncation is the clock's and never a goal's: False [...]."""
+        """Return False [...]: truncation depends on the clock alone and never on a goal."""
         success = self.task.goals.success(achieved_goal, desired_goal)
         return array_namespace(success).zeros_like(success)
 
+    def _check_reset(self, method: str) -> None:
+        """Raise ResetNeeded unless there are episodes that `method` can be about."""
+        if self._engine.keys is None:
+            raise gymnasium.error.ResetNeeded(f"call reset() before {method}()")
 
-def goal_dictionary(task: Task) -> gymnasium.spaces.Dict:
-    """The observation space of an environment over `task`."""
+
+def goal_dictionary(task: Task[Any]) -> gymnasium.spaces.Dict:
+    """Return the observation space of an environment over `task`."""
     return gymnasium.spaces.Dict(
         observation=task.observation_space,
         achieved_goal=task.goals.achieved_space,
@@ -85,19 +102,23 @@ def goal_dictionary(task: Task) -> gymnasium.spaces.Dict:
 
 
 def check_options(options: Mapping[str, Any] | None, allowed: tuple[str, ...]) -> dict[str, Any]:
-    """A copy of reset's options; ValueError names an unknown one."""
+    """Return a copy of the options given to `reset`.
+
+    Raises:
+        ValueError: for an unknown option, which it names.
+    """
     unknown = sorted(set(options or {}) - set(allowed))
     if unknown:
         raise ValueError(f"unknown reset option {unknown[0]!r}; allowed: {', '.join(allowed)}")
     return dict(options or {})
 
 
-def check_actions(space: gymnasium.Space, actions: Any, batch: tuple[int, ...] = ()) -> np.ndarray:
-    """`actions` as an array of `batch` + the shape of `space`.
+def check_actions(space: gymnasium.Space[Any], actions: Any, batch: tuple[int, ...] = ()) -> np.ndarray:
+    """Return `actions` as an array of shape `batch` + that of `space`.
 
     Raises:
         ValueError: for a wrong shape, a discrete action out of range, or, without a batch, a number that is not finite.
-            (In a batch such a number ends its lane: see `FuncGoalEnv.step`.)
+            In a batch such a number ends the episode of its environment alone: see `FuncGoalEnv.step`.
     """
     array = np.asarray(actions)
     shape = batch + tuple(space.shape or ())
@@ -114,8 +135,3 @@ def check_actions(space: gymnasium.Space, actions: Any, batch: tuple[int, ...] =
     if not batch and not np.isfinite(array).all():
         raise ValueError(f"action has a number that is not finite: {array.tolist()}")
     return array
-
-
-def draw_key(generator: np.random.Generator) -> np.ndarray:
-    """A raw JAX key, uint32 [2], from NumPy's generator."""
-    return generator.integers(0, 2**32, size=2, dtype=np.uint32)

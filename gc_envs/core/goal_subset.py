@@ -1,4 +1,4 @@
-"""A task that knows only some of another task's goals."""
+"""A task with only some of another task's goals."""
 
 import copy
 from collections.abc import Sequence
@@ -6,13 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from gc_envs.core.arrays import Array
 from gc_envs.core.batch_simulator import BatchSimulator
 from gc_envs.core.goals import FiniteGoals
-from gc_envs.core.task import Array, State, Task
+from gc_envs.core.task import State, Task
 
 
 def restrict(task: Task[State], goals: Sequence[Any]) -> Task[State]:
-    """`task` with its all-goals set, and the goals it samples, cut down to `goals` (names, indices or arrays).
+    """Return `task` with its all-goals set, and the goals that it samples, cut down to `goals`.
+
+    Args:
+        task: the task.
+        goals: names, indices or arrays.
 
     Raises:
         ValueError: for no goals, for one that the task does not have, and where goals are sets of points.
@@ -20,26 +25,26 @@ def restrict(task: Task[State], goals: Sequence[Any]) -> Task[State]:
     if isinstance(goals, str) or len(goals) == 0:
         raise ValueError(f"goals must be a list of at least one goal, got {goals!r}")
     if isinstance(task.goals, FiniteGoals):
-        return _FewerGoals(task, task.goals.positions(goals))
+        return _GoalSubset(task, task.goals.positions(goals))
     restricted = copy.copy(task)
     restricted.goals = task.goals.restrict(goals)
     return restricted
 
 
-class _FewerGoals(Task[State]):
-    """`task`, whose goals are finite, with only those at `positions`: what is achieved is picked from the task's."""
+class _GoalSubset(Task[State]):
+    """`task`, whose goals are finite, with only the goals at `positions`: states achieve no others."""
 
     def __init__(self, task: Task[State], positions: list[int]) -> None:
         assert isinstance(task.goals, FiniteGoals)
         self.task = task
-        self.on_success = task.on_success
-        self.render_fps, self.backend = task.render_fps, task.backend
+        self.on_success, self.backend = task.on_success, task.backend
+        self.render_fps, self.renders_history = task.render_fps, task.renders_history
         self.one_hot_spec = task.one_hot_spec
         self.compiler_options = task.compiler_options
         self.goals = task.goals.restrict(positions)
         self._kept = np.array(positions)
 
-    def __getattr__(self, name: str) -> Any:  # spaces, horizon, drawing: whatever the goals do not touch
+    def __getattr__(self, name: str) -> Any:  # spaces, horizon, rendering: whatever does not depend on the goals
         if name == "task":  # not set yet while unpickling
             raise AttributeError(name)
         return getattr(self.task, name)
@@ -65,9 +70,9 @@ class _FewerGoals(Task[State]):
     def make_simulator(self, num_envs: int) -> BatchSimulator | None:
         return self.task.make_simulator(num_envs)
 
-    def render(self, state: State, desired_goal: Array | None = None) -> np.ndarray:
+    def render(self, state: State, desired_goal: Array | None = None, **kwargs: Any) -> np.ndarray:
         if desired_goal is not None:
             whole = np.zeros(self.task.goals.num_goals, np.float32)
             whole[self._kept] = desired_goal
             desired_goal = whole
-        return self.task.render(state, desired_goal)
+        return self.task.render(state, desired_goal, **kwargs)

@@ -4,27 +4,34 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.vector import AutoresetMode
 
+from gc_envs.core.engine import Engine, Rules, take
 from gc_envs.core.episode import OnSuccess
-from gc_envs.core.goal_env_mixin import GoalEnvMixin, check_actions, check_options, draw_key, goal_dictionary
+from gc_envs.core.goal_env_mixin import GoalEnvMixin, check_actions, check_options, goal_dictionary
+from gc_envs.core.make_engine import make_engine
+from gc_envs.core.seeding import sample_key
 from gc_envs.core.task import Task
+
+_ONE = np.ones(1, bool)  # the mask of an engine's only environment
 
 
 class GoalEnv(GoalEnvMixin, gymnasium.Env):
     """A goal-conditioned environment with Gymnasium's goal dictionary and, on every step, what all goals say.
 
     `info["all_goals"]` has `achieved` (bool [G]) and `reward` (float32 [G]); `info["is_success"]` is about the state
-    just reached; `info["goal"]` is the index of the commanded goal (-1 if it is not in the set) and `goal_name` its
-    name. `reset(options={"goal": name | index | array})` commands a goal; without it one is drawn.
+    just reached; `info["goal"]` is the index of the desired goal (-1 if it is not in the set) and `goal_name` its name.
+    Where actions are continuous, `info["diverged"]` says whether the step could not be taken. A goal is sampled at
+    every reset unless `reset(options={"goal": name | index | array})` gives one.
+
+    It is an engine of one environment, so it does what each environment of a `GoalVectorEnv` does.
 
     Args:
-        task: an id, or a Task object.
+        task: the task; `gymnasium.make(id)` makes one by its id.
         render_mode: None or "rgb_array".
-        goals: the only goals to use (names, indices or arrays).
-        horizon: steps until truncation; default the task's own.
+        horizon: the number of steps after which an episode is truncated; default the task's own.
         on_success: "terminate", "continue" or "resample"; default the task's own.
         all_goals_info: False leaves `info["all_goals"]` out.
-        task_kwargs: the task's own arguments.
 
     >>> env = gymnasium.make("gc_envs:GC-Gridworld-v0", size=5)
     >>> observation, info = env.reset(seed=0, options={"goal": "position/0-4"})
@@ -36,102 +43,97 @@ class GoalEnv(GoalEnvMixin, gymnasium.Env):
 
     def __init__(
         self,
-        task: str | Task,
+        task: Task[Any],
         *,
         render_mode: str | None = None,
-        goals: Any = None,
         horizon: int | None = None,
         on_success: str | OnSuccess | None = None,
         all_goals_info: bool = True,
-        **task_kwargs: Any,
     ) -> None:
         self._set_task(
-            task, task_kwargs, goals=goals, horizon=horizon, on_success=on_success,
-            all_goals_info=all_goals_info, render_mode=render_mode,
-        )  # fmt: skip
-        self.observation_space = goal_dictionary(self.task)
-        self.action_space = self.task.action_space
-        self.metadata = {
-            **type(self).metadata, "render_fps": self.task.render_fps, "backend": self.task.backend
-        }  # fmt: skip
+            task, horizon=horizon, on_success=on_success, all_goals_info=all_goals_info, render_mode=render_mode
+        )
+        self.observation_space = goal_dictionary(task)
+        self.action_space = task.action_space
+        self.metadata = {**type(self).metadata, "render_fps": task.render_fps, "backend": task.backend}
         self._engine = self._make_engine()
 
-    def _make_engine(self) -> Any:
-        """A lane in a compiled program, or in a world outside JAX where the task has one."""
-        world = self.task.make_simulator(1)
-        if world is not None:
-            from gc_envs.core.numpy_engine import HostLane
-
-            return HostLane(self.task, world, self.horizon, self.on_success)
-        from gc_envs.core.jax_engine import CompiledLane
-
-        return CompiledLane(self.task, self.horizon, self.on_success)
+    def _make_engine(self) -> Engine:
+        rules = Rules(AutoresetMode.DISABLED, self.all_goals_info)
+        return make_engine(
+            self.task, 1, rules, horizon=self.horizon, on_success=self.on_success,
+            keep_history=self.render_mode is not None,
+        )  # fmt: skip
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         super().reset(seed=seed)
         goal = check_options(options, ("goal",)).get("goal")
-        command = None if goal is None else self.goals.encode(goal)
-        # A seed starts a new chain of keys; later resets go on along it, exactly as a lane's automatic resets do.
-        key = draw_key(self.np_random) if seed is not None or not self._engine.started else self._engine.key
-        return self._report(*self._engine.begin(key, command))
+        given = np.zeros((1, *self.goals.desired_space.shape), np.float32)
+        if goal is not None:
+            given[0] = self.goals.encode(goal)
+        # A seed starts a new chain of keys. Later resets go on along it, as automatic resets of vector environments do.
+        if seed is not None or self._engine.keys is None:
+            self._engine.init(sample_key(self.np_random)[None])
+        return self._first(*self._engine.reset_where(_ONE, given, _ONE & (goal is not None)))
 
     def set_goal(self, goal: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Command `goal` (name, index or array) in the episode under way; world and clock go on. As `reset` returns.
+        """Give the episode under way another goal; state and clock go on.
+
+        Args:
+            goal: a name, an index or an array.
+
+        Returns:
+            The observation and the info, as `reset` does.
 
         Raises:
             ValueError: for what is no goal of this environment.
         """
-        command = self.goals.encode(goal)
-        if not self._engine.started:
-            raise gymnasium.error.ResetNeeded("call reset() before set_goal()")
-        return self._report(*self._engine.command(command))
+        desired = self.goals.encode(goal)
+        self._check_reset("set_goal")
+        return self._first(*self._engine.set_goal(_ONE, desired[None]))
 
     def step(self, action: Any) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
-        if not self._engine.started:
-            raise gymnasium.error.ResetNeeded("call reset() before step()")
-        outcome, observation, info = self._engine.step(check_actions(self.action_space, action))
-        observation, info = self._report(observation, info)
-        return observation, float(outcome.reward), bool(outcome.terminated), bool(outcome.truncated), info
+        self._check_reset("step")
+        report = self._engine.step(check_actions(self.action_space, action)[None])
+        observation, info = self._first(report.observation, report.info)
+        return observation, float(report.reward[0]), bool(report.terminated[0]), bool(report.truncated[0]), info
 
-    def _report(self, observation: dict[str, Any], info: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """`info` as a single environment gives it: plain numbers, and the goal's name."""
+    def _first(self, observation: dict[str, Any], info: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the only environment's observation and info: plain numbers, and the goal's name."""
+        observation, info = take(observation, 0), take(info, 0)
         for name, kind in (("is_success", bool), ("goal", int), ("diverged", bool)):
             if name in info:
                 info[name] = kind(info[name])
         info["goal_name"] = self.goals.names[info["goal"]] if info["goal"] >= 0 else ""
-        if not self.all_goals_info:
-            del info["all_goals"]
         return observation, info
 
     def render(self) -> np.ndarray | None:
-        """The current frame, uint8 [H, W, 3], with the commanded goal named in it."""
+        """Return the current frame, uint8 [H, W, 3], with the desired goal named in it."""
         if self.render_mode is None:
             gymnasium.logger.warn('render() needs render_mode="rgb_array" at construction')
             return None
-        if not self._engine.started:
-            raise gymnasium.error.ResetNeeded("call reset() before render()")
-        return self._engine.render()
+        self._check_reset("render")
+        return self._engine.render(0)
 
     def get_state(self) -> dict[str, Any]:
-        """Everything that decides what happens next (world, goal, clock, random numbers), for `set_state`."""
-        if not self._engine.started:
-            raise gymnasium.error.ResetNeeded("call reset() before get_state()")
-        return {"lane": self._engine.get_state(), "np_random": self.np_random.bit_generator.state}
+        """Return everything that decides what happens next (state, goal, clock, random numbers), for `set_state`."""
+        self._check_reset("get_state")
+        return {"engine": self._engine.get_state(), "np_random": self.np_random.bit_generator.state}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go back to what `get_state` returned, in this or another environment of the same kind."""
-        self._engine.set_state(state["lane"])
+        self._engine.set_state(state["engine"])
         self.np_random.bit_generator.state = state["np_random"]
 
     def __getstate__(self) -> dict[str, Any]:  # compiled programs and simulators do not pickle, and need not
-        lane = self._engine.get_state() if self._engine.started else None
-        return {**self.__dict__, "_engine": None, "_lane": lane}
+        state = None if self._engine.keys is None else self._engine.get_state()
+        return {**self.__dict__, "_engine": None, "_engine_state": state}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        lane = state.pop("_lane")
+        engine_state = state.pop("_engine_state")
         self.__dict__.update(state)
         self._engine = self._make_engine()
-        if lane is not None:
-            self._engine.set_state(lane)
+        if engine_state is not None:
+            self._engine.set_state(engine_state)

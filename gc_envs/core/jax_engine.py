@@ -1,219 +1,131 @@
-"""Lanes of a JAX task behind the Gymnasium environments: one compiled program for a single lane, one for many."""
+"""The engine of JAX tasks: N environments in compiled programs, on CPU, GPU or TPU."""
 
+import functools
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from gc_envs.core.episode import OnSuccess, StepOutcome
-from gc_envs.core.func_env import EnvState, FuncGoalEnv, default_pool
+from gc_envs.core.engine import Report, Rules, StepReport, map_leaves, reset_envs, set_goals, step_envs
+from gc_envs.core.episode import EnvState, OnSuccess
+from gc_envs.core.func_env import FuncGoalEnv, default_pool
+from gc_envs.core.history import History
 from gc_envs.core.task import Task
 
 
-class CompiledLane:
-    """One lane, as `GoalEnv` uses it. What its methods return are NumPy arrays."""
-
-    def __init__(self, task: Task, horizon: int, on_success: OnSuccess) -> None:
-        self.lane: EnvState | None = None
-        self._task = task
-        program, goals = FuncGoalEnv(task, horizon, on_success), task.goals
-
-        def report(lane, success):
-            goal = goals.index(lane.episode.desired)
-            return program.observe(lane), {
-                "is_success": success, "goal": goal, "all_goals": program.all_goals(lane)
-            }  # fmt: skip
-
-        def start(key, commanded, is_commanded):
-            def sampler(key, state, achieved):
-                return jnp.where(is_commanded, commanded, task.sample_goal(key, state, achieved))
-
-            lane = program.reset(key, sampler)
-            return lane, report(lane, goals.success(lane.achieved, lane.episode.desired))
-
-        def advance(lane, action):
-            lane, outcome = program.step(lane, action)
-            observation, info = report(lane, outcome.success)
-            if program.can_diverge:
-                info["diverged"] = outcome.diverged
-            return lane, outcome, (observation, info)
-
-        def command(lane, desired):
-            lane = lane._replace(episode=lane.episode._replace(desired=desired))
-            return lane, report(lane, goals.success(lane.achieved, desired))
-
-        options = task.compiler_options
-        self._start = jax.jit(start, compiler_options=options)
-        self._advance = jax.jit(advance, compiler_options=options)
-        self._command = jax.jit(command, compiler_options=options)
-
-    @property
-    def started(self) -> bool:
-        """Whether there is an episode."""
-        return self.lane is not None
-
-    @property
-    def key(self) -> np.ndarray:
-        """The lane's chain of keys, uint32 [2]."""
-        assert self.lane is not None
-        return np.asarray(self.lane.key)
-
-    def begin(self, key: np.ndarray, goal: np.ndarray | None) -> tuple[Any, dict[str, Any]]:
-        """A new episode with `goal` [D] commanded, or one drawn: observation and info."""
-        commanded = np.zeros(self._task.goals.desired_space.shape, np.float32) if goal is None else goal
-        self.lane, report = self._start(key, commanded, goal is not None)
-        return to_numpy(report)
-
-    def command(self, goal: np.ndarray) -> tuple[Any, dict[str, Any]]:
-        """Command `goal` [D] in the episode under way: observation and info."""
-        self.lane, report = self._command(self.lane, goal)
-        return to_numpy(report)
-
-    def step(self, action: np.ndarray) -> tuple[StepOutcome, Any, dict[str, Any]]:
-        """One step: how it is judged, observation and info."""
-        self.lane, outcome, report = self._advance(self.lane, action)
-        return outcome, *to_numpy(report)
-
-    def render(self) -> np.ndarray:
-        """The lane's frame."""
-        assert self.lane is not None
-        return self._task.render(self.lane.state, np.asarray(self.lane.episode.desired))
-
-    def get_state(self) -> Any:
-        """A copy of the lane."""
-        return to_numpy(self.lane)
-
-    def set_state(self, state: Any) -> None:
-        """Go on from what `get_state` returned."""
-        self.lane = to_numpy(state)
-
-
 class JaxEngine:
-    """N lanes, as `GoalVectorEnv` uses them. What its methods return are JAX arrays, for `convert`."""
+    """`Engine` over a JAX task.
+
+    Args:
+        task: the task.
+        num_envs: N.
+        rules: the autoreset mode, and what the infos hold.
+        horizon: the number of steps after which an episode is truncated.
+        on_success: what reaching the desired goal does.
+        array: the library of the reports' arrays: "numpy" (fresh writable arrays), "jax" (device arrays, not copied)
+            or "torch" (the same memory).
+        pool: the number of start states computed at a time; default `default_pool`.
+        device: the JAX device or sharding that the environments live on; default JAX's own.
+        keep_history: whether to keep the earlier states of each episode, for tasks that render them.
+    """
 
     def __init__(
         self,
-        task: Task,
+        task: Task[Any],
         num_envs: int,
+        rules: Rules,
         *,
         horizon: int,
         on_success: OnSuccess,
-        autoreset_mode: AutoresetMode,
-        all_goals_info: bool,
-        array: str,
+        array: str = "numpy",
         pool: int | None = None,
         device: Any = None,
+        keep_history: bool = False,
     ) -> None:
-        self.lanes: EnvState | None = None
-        self._task, self._array, self._device = task, array, device
-        program, goals = FuncGoalEnv(task, horizon, on_success, pool or default_pool(num_envs)), task.goals
-
-        def describe(lanes, success):
-            info = {"is_success": success, "goal": goals.index(lanes.episode.desired)}
-            if all_goals_info:
-                info["all_goals"] = program.all_goals(lanes)
-            return info
-
-        def command(lanes, mask, commanded):
-            desired = jnp.where(mask[:, None], commanded, lanes.episode.desired)
-            lanes = lanes._replace(episode=lanes.episode._replace(desired=desired))
-            success = goals.success(lanes.achieved, desired)
-            return lanes, jax.vmap(program.observe)(lanes), describe(lanes, success)
-
-        def begin(lanes, mask, commanded, is_commanded):
-            return command(program.reset_where(lanes, mask)[0], mask & is_commanded, commanded)
-
-        def step(before, over, action):
-            lanes, outcome = jax.vmap(program.step)(before, action)
-            if autoreset_mode is AutoresetMode.SAME_STEP:
-                final = jax.vmap(program.observe)(lanes), describe(lanes, outcome.success)
-                ended = outcome.done
-                lanes, observation = program.reset_where(lanes, ended, observation=final[0])
-            else:
-                final, ended = None, over & (autoreset_mode is AutoresetMode.NEXT_STEP)
-                # A lane that ended last time is reset now: what its action did, and the keys that took, never was.
-                lanes = lanes._replace(key=jnp.where(ended[:, None], before.key, lanes.key))
-                lanes, _ = program.reset_where(lanes, ended)
-                observation = jax.vmap(program.observe)(lanes)
-                outcome = outcome._replace(
-                    reward=jnp.where(ended, 0.0, outcome.reward),
-                    terminated=outcome.terminated & ~ended,
-                    truncated=outcome.truncated & ~ended,
-                    diverged=outcome.diverged & ~ended,
-                )
-            fresh = goals.success(lanes.achieved, lanes.episode.desired)
-            info = describe(lanes, jnp.where(ended, fresh, outcome.success))
-            if program.can_diverge:
-                info["diverged"] = outcome.diverged
-            return lanes, observation, (outcome.reward, outcome.terminated, outcome.truncated), info, final
-
-        options = task.compiler_options
-        self._empty = jax.jit(program.zeros, compiler_options=options)
-        self._begin = jax.jit(begin, donate_argnums=0, compiler_options=options)
-        self._command = jax.jit(command, donate_argnums=0, compiler_options=options)
-        self._step = jax.jit(step, donate_argnums=0, compiler_options=options)
-
-    @property
-    def started(self) -> bool:
-        """Whether there are episodes."""
-        return self.lanes is not None
+        self.env = FuncGoalEnv(task, horizon, on_success, pool or default_pool(num_envs))
+        self.rules, self.array, self.device = rules, array, device
+        self.envs: EnvState | None = None
+        self.done: Any = np.zeros(num_envs, bool)
+        self.num_diverged: Any = np.zeros(num_envs, np.int32)
+        self.history = History(num_envs) if keep_history else None
+        compiled = functools.partial(jax.jit, compiler_options=task.compiler_options)
+        self._zeros = compiled(self.env.zeros)
+        self._reset = compiled(functools.partial(reset_envs, self.env, rules), donate_argnums=0)
+        self._set_goals = compiled(functools.partial(set_goals, self.env, rules), donate_argnums=0)
+        self._step = compiled(functools.partial(step_envs, self.env, rules), donate_argnums=0)
 
     @property
     def keys(self) -> np.ndarray | None:
-        """The lanes' chains of keys, uint32 [N, 2]; None before the first episodes."""
-        return None if self.lanes is None else np.asarray(self.lanes.key)
+        return None if self.envs is None else np.asarray(self.envs.key)
 
-    def convert(self, tree: Any) -> Any:
-        """`tree` of JAX arrays as arrays of the library that the caller asked for."""
-        if self._array == "jax":
-            return tree
-        if self._array == "numpy":
-            return to_numpy(tree)
+    def init(self, keys: np.ndarray) -> None:
+        placed = jax.device_put(keys, self.device)
+        self.envs = self._zeros(placed) if self.envs is None else self.envs._replace(key=placed)
+
+    def reset_where(self, mask: np.ndarray, desired: np.ndarray, given: np.ndarray) -> Report:
+        if self.history:
+            self.history.clear(mask)
+        self.envs, report = self._reset(self.envs, mask, desired, given)
+        self.done = np.asarray(self.done) & ~mask
+        return Report(*self._convert(report))
+
+    def set_goal(self, mask: np.ndarray, desired: np.ndarray) -> Report:
+        self.envs, report = self._set_goals(self.envs, mask, desired)
+        return Report(*self._convert(report))
+
+    def step(self, actions: Any) -> StepReport:
+        before = self._task_states() if self.history else None
+        waiting = self.done
+        self.envs, report = self._step(self.envs, self.done, actions)
+        self.done = report.terminated | report.truncated
+        if self.env.can_diverge:
+            self.num_diverged = self.num_diverged + report.info["diverged"]
+        if self.array == "numpy":
+            self.done = np.asarray(self.done)
+            if not self.done.any():
+                report = report._replace(final=None)
+        if self.history:
+            self.history.append(before, cleared=self._reset_within_step(waiting))
+        return StepReport(*self._convert(report))
+
+    def render(self, index: int) -> np.ndarray:
+        assert self.envs is not None
+        state, desired = jax.tree.map(lambda x: x[index], (self.envs.state, self.envs.episode.desired))
+        history = {"history": self.history.of(index)} if self.history else {}
+        return self.env.task.render(state, np.asarray(desired), **history)
+
+    def get_state(self) -> dict[str, Any]:
+        return {"envs": to_numpy(self.envs), "done": np.array(self.done)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.envs = jax.device_put(to_numpy(state["envs"]), self.device)
+        self.done = state["done"].copy()
+        if self.history:
+            self.history.clear(np.ones(len(self.done), bool))
+
+    def _convert(self, report: Any) -> Any:
+        """Return `report` in arrays of the library that was asked for."""
+        if self.array == "jax":
+            return report
+        if self.array == "numpy":
+            return to_numpy(report)
         import torch
 
-        return jax.tree.map(torch.from_dlpack, tree)
+        return map_leaves(torch.utils.dlpack.from_dlpack, report)
 
-    def rekey(self, keys: np.ndarray) -> None:
-        """Give the lanes new chains of keys [N, 2], from which their next episodes are drawn."""
-        placed = jax.device_put(keys, self._device)
-        self.lanes = self._empty(placed) if self.lanes is None else self.lanes._replace(key=placed)
+    def _task_states(self) -> Any:
+        assert self.envs is not None
+        return to_numpy(self.envs.state)
 
-    def begin(self, mask: Any, commanded: Any, is_commanded: Any) -> tuple[Any, dict[str, Any]]:
-        """New episodes in lanes `mask` [N], with `commanded` [N, D] where `is_commanded` [N]: observations, infos."""
-        self.lanes, observation, info = self._begin(self.lanes, mask, commanded, is_commanded)
-        return observation, info
-
-    def command(self, mask: Any, commanded: Any) -> tuple[Any, dict[str, Any]]:
-        """Command `commanded` [N, D] in the episodes under way in lanes `mask` [N]: observations, infos."""
-        self.lanes, observation, info = self._command(self.lanes, mask, commanded)
-        return observation, info
-
-    def step(self, over: Any, actions: Any) -> tuple[Any, tuple[Any, Any, Any], dict[str, Any], Any]:
-        """One step of all lanes, of which `over` [N] ended on the last one.
-
-        Returns observations, (reward, terminated, truncated), infos and, in SAME_STEP mode, the observations and infos
-        before lanes were reset (None if none was).
-        """
-        self.lanes, observation, outcome, info, final = self._step(self.lanes, over, actions)
-        return observation, outcome, info, final
-
-    def render(self, lane: int) -> np.ndarray:
-        """A frame of one lane."""
-        assert self.lanes is not None
-        state, desired = jax.tree.map(lambda x: x[lane], (self.lanes.state, self.lanes.episode.desired))
-        return self._task.render(state, np.asarray(desired))
-
-    def get_state(self) -> Any:
-        """A copy of the lanes."""
-        return to_numpy(self.lanes)
-
-    def set_state(self, state: Any) -> None:
-        """Go on from what `get_state` returned."""
-        self.lanes = jax.device_put(to_numpy(state), self._device)
+    def _reset_within_step(self, waiting: Any) -> np.ndarray:
+        """Return which environments the step just taken has reset, bool [N]."""
+        mode = self.rules.autoreset_mode
+        if mode is AutoresetMode.DISABLED:
+            return np.zeros(len(waiting), bool)
+        return np.asarray(waiting if mode is AutoresetMode.NEXT_STEP else self.done)
 
 
 def to_numpy(tree: Any) -> Any:
-    """A copy of `tree` in fresh, writable NumPy arrays (a NumPy view of a JAX array is read-only)."""
-    return jax.tree.map(lambda leaf: np.array(leaf), jax.device_get(tree))
+    """Copy `tree` into fresh, writable NumPy arrays (a NumPy view of a JAX array is read-only)."""
+    return jax.tree.map(np.array, jax.device_get(tree))

@@ -1,4 +1,4 @@
-"""How an observation of small integers unfolds into one-hot numbers, which networks do inside their first layer.
+"""The categories of integer observations, which networks one-hot encode inside their first layer.
 
 Letters: H x W the map, C map channels, M mob slots, T mob types, S scalars, `...` batch axes.
 """
@@ -29,21 +29,21 @@ class OneHotSpec:
 
     @property
     def num_channels(self) -> int:
-        """C."""
+        """C, the channels of all maps together."""
         return sum(channels for _, channels in self.maps)
 
     @property
     def num_scalar_classes(self) -> int:
-        """Length of the one-hot scalars."""
+        """The length of the one-hot scalars."""
         return sum(classes for _, classes in self.scalars)
 
     @property
     def size(self) -> int:
-        """Numbers in the whole one-hot observation."""
+        """How many numbers the whole one-hot observation has."""
         return self.height * self.width * self.num_channels + self.num_scalar_classes
 
     def one_hot_scalars(self, scalars: Array) -> Array:
-        """Categories [..., S] as one-hot float32 [..., num_scalar_classes]."""
+        """Return categories [..., S] as one-hot float32 [..., num_scalar_classes]."""
         classes = np.asarray([count for _, count in self.scalars])
         owner = np.repeat(np.arange(len(classes)), classes)  # scalar that each output belongs to
         category = np.arange(len(owner)) - np.repeat(np.cumsum(classes) - classes, classes)

@@ -1,7 +1,8 @@
-"""What a task is: dynamics as pure functions, and the goals its states are judged by.
+"""What a task is: dynamics as pure functions, and the goals that its states are evaluated by.
 
-A task is unbatched and stateless. Batch it with `jax.vmap`, compile it with `jax.jit`, roll it out with
-`jax.lax.scan`; the Gymnasium environments, the vector environments and the learners are all built on these methods.
+A task is unbatched and stateless. Batch it with `jax.vmap`, compile it with `jax.jit`, roll it out with `jax.lax.scan`;
+the Gymnasium environments, the vector environments and the learners are all built on these methods. Letters: G goals
+of a finite set, D numbers in a desired goal, d in an achieved goal.
 """
 
 from abc import ABC, abstractmethod
@@ -19,58 +20,83 @@ State = TypeVar("State")
 
 
 class Task(ABC, Generic[State]):
-    """Goal-free dynamics plus a goal space.
+    """Dynamics that know nothing of goals, and a goal space.
 
     Every method is pure and takes one state (no batch axis). Keys may be typed (`jax.random.key`) or raw
-    (`jax.random.PRNGKey`). A state is a pytree whose leaves keep their shape and dtype for ever.
+    (`jax.random.PRNGKey`). A state is a pytree whose leaves always keep their shape and dtype.
+
+    Attributes:
+        goals: the goal space.
+        observation_space: the space of what `observe` returns, without the goal.
+        action_space: the space of actions.
+        horizon: the number of steps after which an episode is truncated, as in the task's source.
+        on_success: what reaching the desired goal does, as in the task's source: see `episode.OnSuccess`.
+        render_fps: the frames per second at which a video runs at the task's own speed.
+        renders_history: whether `render` takes `history`, the earlier states of the episode.
+        backend: what computes the dynamics; environments name it in their metadata.
+        one_hot_spec: the categories of an integer observation, for networks that one-hot encode them; None where the
+            observation has none.
+        compiler_options: the options for the outermost `jax.jit` around this task's functions.
     """
 
     goals: GoalSpace
-    observation_space: gymnasium.Space  # of `observe`, without the goal
-    action_space: gymnasium.Space
-    horizon: int  # steps after which an episode is truncated, the source's own
-    on_success: str = "terminate"  # what reaching the goal does, the source's own: see `episode.OnSuccess`
+    observation_space: gymnasium.Space[Any]
+    action_space: gymnasium.Space[Any]
+    horizon: int
+    on_success: str = "terminate"
     render_fps: int = 10
-    backend: str = "jax"  # what computes the dynamics; environments name it in their metadata
-    one_hot_spec: OneHotSpec | None = (
-        None  # what the categories in an integer observation are, for networks that one-hot them
-    )
-    compiler_options: dict[str, Any] | None = None  # for the outermost `jax.jit` around this task's functions
+    renders_history: bool = False
+    backend: str = "jax"
+    one_hot_spec: OneHotSpec | None = None
+    compiler_options: dict[str, Any] | None = None
 
     @abstractmethod
     def reset(self, key: Array) -> State:
-        """A start state drawn with `key`."""
+        """Return a start state sampled with `key`."""
 
     @abstractmethod
     def step(self, key: Array, state: State, action: Array) -> State:
-        """The state after `action`; randomness of the world comes from `key` alone."""
+        """Return the state after `action`. All randomness of the dynamics comes from `key`."""
 
     @abstractmethod
     def observe(self, state: State) -> Any:
-        """What a policy sees, a member of `observation_space`."""
+        """Return what a policy sees, a member of `observation_space`."""
 
     @abstractmethod
     def achieved(self, state: State) -> Array:
-        """What goals are judged on: bool [G] for a finite goal set, float32 [d] otherwise."""
+        """Return what goals are evaluated on: bool [G] for a finite goal set, float32 [d] otherwise."""
 
     def terminated(self, state: State) -> Array:
-        """Whether the world has ended (death), bool []. Running out of time is truncation, not this."""
+        """Return whether `state` ends the episode whatever the goal (death), bool []. A time limit is truncation."""
         return np.False_
 
     def diverged(self, state: State) -> Array:
-        """Whether the simulation has broken down in `state`, bool []: the lane goes back a step and ends."""
+        """Return whether the simulation has broken down in `state`, bool [].
+
+        The environment then reverts the step and ends the episode.
+        """
         return np.False_
 
     def make_simulator(self, num_envs: int) -> BatchSimulator | None:
-        """`num_envs` simulations that run outside JAX, where the task's physics does; else None."""
+        """Return `num_envs` simulations that run outside JAX; None where the task is computed by JAX."""
         return None
 
     def sample_goal(self, key: Array, state: State, achieved: Array) -> Array:
-        """A desired goal [D] for an episode that starts in `state`; by default the goal space's own sampler."""
-        import jax  # here, not above: the goal layer serves simulators that know no JAX
+        """Return a desired goal [D] for an episode that starts in `state`; by default from the goal space's sampler."""
+        import jax  # here, not above: the goal layer serves simulators without JAX
 
         return self.goals.sample(jax.random.uniform(key, (self.goals.num_uniforms,)), achieved)
 
     def render(self, state: State, desired_goal: Array | None = None) -> np.ndarray:
-        """One frame of `state`, uint8 [H, W, 3]; runs on the host."""
-        raise NotImplementedError(f"{type(self).__name__} draws no frames")
+        """Return one frame of `state`, uint8 [H, W, 3]; runs on the host.
+
+        Where `renders_history`, it also takes `history`, a sequence of the episode's earlier states, oldest first.
+
+        Args:
+            state: one state.
+            desired_goal: the goal to show in the frame, [D]; default none.
+
+        Raises:
+            NotImplementedError: where the task has no frames.
+        """
+        raise NotImplementedError(f"{type(self).__name__} renders no frames")

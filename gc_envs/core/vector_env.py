@@ -1,4 +1,4 @@
-"""gymnasium.vector.VectorEnv over any task: all lanes in one jitted program."""
+"""gymnasium.vector.VectorEnv over any task: all environments are stepped by one engine."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,124 +8,116 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from gc_envs.core.engine import Engine, Report, Rules, map_leaves, take
 from gc_envs.core.episode import OnSuccess
-from gc_envs.core.goal_env_mixin import GoalEnvMixin, check_actions, check_options, draw_key, goal_dictionary
+from gc_envs.core.goal_env_mixin import GoalEnvMixin, check_actions, check_options, goal_dictionary
+from gc_envs.core.make_engine import make_engine
+from gc_envs.core.seeding import sample_key
 from gc_envs.core.task import Task
 
 ARRAYS = ("numpy", "jax", "torch")
 
 
 class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
-    """`num_envs` episodes of a task side by side, stepped by one compiled program on CPU, GPU or TPU.
+    """`num_envs` episodes of a task, stepped together by one compiled program, or on native threads.
 
     Observations are Gymnasium's goal dictionary with a leading [N]. Infos are batched arrays with Gymnasium's `_key`
     masks: `all_goals` (`achieved` bool [N, G], `reward` float32 [N, G]), `is_success` bool [N] and `goal` int32 [N].
-    Where actions are continuous, a lane whose action is not finite stays where it is and ends (`terminated`), which
-    `diverged` bool [N] tells on every step and `num_diverged` counts.
-    Every reset is a true one: each lane draws its own start state and goal from its own chain of keys. EnvState i of
-    `reset(seed=s)` runs the trajectory of a single environment seeded with s + i.
+    Where actions are continuous, an environment whose action is not finite, or whose simulation breaks down, stays in
+    its state and its episode ends (`terminated`); `diverged` bool [N] says so on every step, and `num_diverged` counts.
+    Every reset is a true one: each environment samples its own start state and goal from its own chain of keys.
+    Environment i of `reset(seed=s)` runs the trajectory of a single environment that was seeded with s + i.
 
-    The autoreset mode is in `metadata["autoreset_mode"]`. NEXT_STEP (default): the step after an end resets the lane
-    and ignores its action. SAME_STEP: the step that ends an episode returns the next one's first observation, with
-    the last one in `info["final_obs"]` and what was said about it in `info["final_info"]`. DISABLED: the caller resets
-    ended lanes with `reset(options={"reset_mask": bool [N]})`.
+    The autoreset mode is in `metadata["autoreset_mode"]`. NEXT_STEP (default): the step after an end resets the
+    environment and ignores its action. SAME_STEP: the step that ends an episode returns the first observation of the
+    next one, with the last observation in `info["final_obs"]` and its info in `info["final_info"]`. DISABLED: the
+    caller resets ended environments with `reset(options={"reset_mask": bool [N]})`.
+
+    `reset(options={"goal": one})` gives all environments the same goal, `options={"goals": [N of them]}` one each.
 
     Args:
-        task: an id, or a Task object.
+        task: the task; `gymnasium.make_vec(id, num_envs=N)` makes one by its id.
         num_envs: N.
-        array: "numpy" (fresh writable arrays), "jax" (device arrays, never copied) or "torch" (the same memory).
-            In the last two, `final_obs` and `final_info` are batched trees in which only lanes of the mask count.
-        autoreset_mode: Gymnasium's enum member, or its value.
-        pool: start states made at a time while lanes wait for one; default 2 on a CPU and N / 32 elsewhere.
-        device: the JAX device or sharding that the lanes live on.
-        render_envs: the lanes that `render` draws; default all.
-        max_episode_steps: another name for `horizon`, as `gymnasium.make_vec` passes it.
+        array: the library of all arrays returned: "numpy" (fresh writable arrays), "jax" (device arrays, not copied) or
+            "torch" (the same memory). In the last two, `final_obs` and `final_info` are batched trees in which only
+            the environments of the mask count.
+        autoreset_mode: a member of Gymnasium's enum, or its value.
+        render_mode: None or "rgb_array".
+        render_envs: the indices of the environments that `render` shows; default all.
+        horizon: the number of steps after which an episode is truncated; default the task's own.
+        max_episode_steps: another name for `horizon`, which `gymnasium.make_vec` uses.
+        on_success: "terminate", "continue" or "resample"; default the task's own.
+        all_goals_info: False leaves `info["all_goals"]` out.
+        pool: the number of start states computed at a time; default 2 on a CPU and N / 32 elsewhere.
+        device: the JAX device or sharding that the environments live on.
 
-    Other arguments are those of `GoalEnv`.
+    Raises:
+        ValueError: for an argument that is not allowed, which the message names.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
 
     def __init__(
         self,
-        task: str | Task,
+        task: Task[Any],
         num_envs: int = 1,
         *,
         array: str = "numpy",
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         render_envs: Sequence[int] | None = None,
-        goals: Any = None,
         horizon: int | None = None,
         max_episode_steps: int | None = None,
         on_success: str | OnSuccess | None = None,
         all_goals_info: bool = True,
         pool: int | None = None,
         device: Any = None,
-        **task_kwargs: Any,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, got {num_envs}")
         if array not in ARRAYS:
             raise ValueError(f"array={array!r} is not one of {list(ARRAYS)}")
         self._set_task(
-            task, task_kwargs, goals=goals, horizon=max_episode_steps if horizon is None else horizon,
-            on_success=on_success, all_goals_info=all_goals_info, render_mode=render_mode,
+            task, horizon=max_episode_steps if horizon is None else horizon, on_success=on_success,
+            all_goals_info=all_goals_info, render_mode=render_mode,
         )  # fmt: skip
         self.num_envs, self.array = num_envs, array
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {
-            **type(self).metadata, "render_fps": self.task.render_fps, "backend": self.task.backend,
+            **type(self).metadata, "render_fps": task.render_fps, "backend": task.backend,
             "autoreset_mode": self.autoreset_mode,
         }  # fmt: skip
         self.render_envs = list(range(num_envs) if render_envs is None else render_envs)
-        self.single_observation_space = goal_dictionary(self.task)
-        self.single_action_space = self.task.action_space
+        self.single_observation_space = goal_dictionary(task)
+        self.single_action_space = task.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._over = np.zeros(num_envs, bool)  # [N], the lanes that ended on the last step
-        self._num_diverged = np.zeros(num_envs, np.int32)
         self._pool, self._device = pool, device
         self._engine = self._make_engine()
 
     def set_autoreset_mode(self, mode: AutoresetMode | str) -> None:
-        """Change the autoreset mode. Episodes in progress are dropped, so the next call must be `reset`."""
+        """Change the autoreset mode. Episodes under way are dropped, so the next call must be `reset`."""
         self.autoreset_mode = AutoresetMode(mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
-        self._over = np.zeros(self.num_envs, bool)
+        num_diverged = self._engine.num_diverged
         self._engine = self._make_engine()
+        self._engine.num_diverged = num_diverged
 
-    def _make_engine(self) -> Any:
-        """Lanes in a compiled program, or in a world outside JAX where the task has one."""
-        settings: dict[str, Any] = {
-            "horizon": self.horizon, "on_success": self.on_success, "autoreset_mode": self.autoreset_mode,
-            "all_goals_info": self.all_goals_info,
-        }  # fmt: skip
-        world = self.task.make_simulator(self.num_envs)
-        if world is None:
-            from gc_envs.core.jax_engine import JaxEngine
-
-            return JaxEngine(
-                self.task, self.num_envs, **settings, array=self.array, pool=self._pool, device=self._device
-            )  # fmt: skip
-        if self.array != "numpy":
-            raise ValueError(
-                f"array={self.array!r} is for tasks computed by JAX; backend={self.task.backend!r} gives array='numpy'"
-            )
-        from gc_envs.core.numpy_engine import NumpyEngine
-
-        return NumpyEngine(self.task, world, self.num_envs, **settings)
+    def _make_engine(self) -> Engine:
+        return make_engine(
+            self.task, self.num_envs, Rules(self.autoreset_mode, self.all_goals_info), horizon=self.horizon,
+            on_success=self.on_success, array=self.array, pool=self._pool, device=self._device,
+            keep_history=self.render_mode is not None,
+        )  # fmt: skip
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         options = check_options(options, ("goal", "goals", "reset_mask"))
         mask = self._mask(options.get("reset_mask"))
-        commanded, is_commanded = self._encode(options.get("goal"), options.get("goals"))
-        self._seed_lanes(seed, mask)
-        observation, info = self._engine.begin(mask, commanded, is_commanded)
-        self._over = np.asarray(self._over) & ~mask
-        return self._engine.convert(observation), self._infos(info, mask)
+        desired, given = self._encode(options.get("goal"), options.get("goals"))
+        self._seed(seed, mask)
+        return self._masked(self._engine.reset_where(mask, desired, given), mask)
 
     def set_goal(
         self, goal: Any = None, *, goals: Sequence[Any] | None = None, mask: Any = None
@@ -144,41 +136,33 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
             ValueError: for what is no goal of this environment, both or neither of `goal` and `goals`, or a mask of
                 another shape or without a True in it.
         """
-        if not self._engine.started:
-            raise gymnasium.error.ResetNeeded("call reset() before set_goal()")
+        self._check_reset("set_goal")
         desired, given = self._encode(goal, goals)
         if not given.any():
             raise ValueError("set_goal needs goal=, one for all environments, or goals=, one for each")
-        lanes = self._mask(mask, "mask")
-        observation, info = self._engine.command(lanes, desired)
-        return self._engine.convert(observation), self._infos(info, lanes)
+        chosen = self._mask(mask, "mask")
+        return self._masked(self._engine.set_goal(chosen, desired), chosen)
 
     def step(self, actions: Any) -> tuple[dict[str, Any], Any, Any, Any, dict[str, Any]]:
-        if not self._engine.started:
-            raise gymnasium.error.ResetNeeded("call reset() before step()")
-        if self.autoreset_mode is AutoresetMode.DISABLED and self.array == "numpy" and self._over.any():
-            lanes = np.flatnonzero(self._over).tolist()
-            raise gymnasium.error.ResetNeeded(f"lanes {lanes} have ended: reset(options={{'reset_mask': mask}}) first")
-        observation, outcome, info, final = self._engine.step(self._over, self._actions(actions))
-        reward, terminated, truncated = self._engine.convert(outcome)
-        if self.array == "numpy":
-            self._over = terminated | truncated
-        else:
-            self._over = outcome[1] | outcome[2]
-        infos = self._infos(info, np.ones(self.num_envs, bool))
-        if "diverged" in info:
-            self._num_diverged = self._num_diverged + (infos if self.array == "numpy" else info)["diverged"]
-        if final is not None:
-            self._add_final(infos, final)
-        return self._engine.convert(observation), reward, terminated, truncated, infos
+        self._check_reset("step")
+        if self.autoreset_mode is AutoresetMode.DISABLED and self.array == "numpy" and self._engine.done.any():
+            ended = np.flatnonzero(self._engine.done).tolist()
+            raise gymnasium.error.ResetNeeded(
+                f"environments {ended} have ended: reset(options={{'reset_mask': mask}}) first"
+            )
+        report = self._engine.step(self._actions(actions))
+        infos = masked(report.info, np.ones(self.num_envs, bool))
+        if report.final is not None:
+            infos.update(self._final(report.final, report.terminated | report.truncated))
+        return report.observation, report.reward, report.terminated, report.truncated, infos
 
     @property
     def num_diverged(self) -> np.ndarray:
-        """How many steps of each lane were faults since construction, int32 [N]."""
-        return np.asarray(self._num_diverged)
+        """How many steps of each environment have diverged since construction, int32 [N]."""
+        return np.asarray(self._engine.num_diverged)
 
-    def _seed_lanes(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
-        """Give every lane of `mask` that is seeded, and every lane if none ever was, a new chain of keys."""
+    def _seed(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
+        """Start new chains of keys in the environments of `mask` that are seeded, and in all if none ever was."""
         seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else seed
         if seeds is not None and len(seeds) != self.num_envs:
             raise ValueError(f"{len(seeds)} seeds given for {self.num_envs} environments")
@@ -188,22 +172,22 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
         if seeds is None and old is not None:
             return
         keys = np.empty((self.num_envs, 2), np.uint32)
-        for i, lane_seed in enumerate(seeds or [None] * self.num_envs):
-            if lane_seed is not None and mask[i]:  # as a single environment with this seed would
-                keys[i] = draw_key(gymnasium.utils.seeding.np_random(int(lane_seed))[0])
+        for i, env_seed in enumerate(seeds or [None] * self.num_envs):
+            if env_seed is not None and mask[i]:  # as a single environment with this seed would
+                keys[i] = sample_key(gymnasium.utils.seeding.np_random(int(env_seed))[0])
             else:
-                keys[i] = draw_key(self.np_random) if old is None else old[i]
-        self._engine.rekey(keys)
+                keys[i] = sample_key(self.np_random) if old is None else old[i]
+        self._engine.init(keys)
 
     def _mask(self, mask: Any, name: str = "reset_mask") -> np.ndarray:
-        if mask is None:
-            return np.ones(self.num_envs, bool)
-        mask = np.asarray(mask)
-        if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
-            raise ValueError(f"{name} must be bool [{self.num_envs}] with a True in it, got {mask.dtype} {mask.shape}")
-        if not self._engine.started and not mask.all():
-            raise gymnasium.error.ResetNeeded("the first reset must be of all lanes")
-        return mask
+        """Return `mask`, bool [N], or a mask of all environments for None; ValueError for any other array."""
+        chosen: np.ndarray = np.ones(self.num_envs, bool) if mask is None else np.asarray(mask)
+        if chosen.shape != (self.num_envs,) or chosen.dtype != bool or not chosen.any():
+            found = f"{chosen.dtype} {chosen.shape}"
+            raise ValueError(f"{name} must be bool [{self.num_envs}] with a True in it, got {found}")
+        if self._engine.keys is None and not chosen.all():
+            raise gymnasium.error.ResetNeeded("the first reset must be of all environments")
+        return chosen
 
     def _encode(self, goal: Any, goals: Any) -> tuple[np.ndarray, np.ndarray]:
         """Encode the caller's goals: desired goals [N, D] and which environments have one [N].
@@ -238,76 +222,72 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
             raise ValueError(f"action of shape {actions.shape} given, expected {shape}")
         return actions
 
-    def _infos(self, info: dict[str, Any], mask: Any) -> dict[str, Any]:
-        """`info` with Gymnasium's `_key` masks [N], at every level."""
-        return masked(self._engine.convert(info), mask)
+    def _masked(self, report: Report, mask: np.ndarray) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the observation and the info of `report`, with Gymnasium's `_key` masks [N]."""
+        return report.observation, masked(report.info, mask)
 
-    def _add_final(self, infos: dict[str, Any], final: tuple[Any, dict[str, Any]]) -> None:
-        """Gymnasium's `final_obs` and `final_info` of the lanes that ended, if any did."""
-        if self.array != "numpy":
-            over = self._engine.convert(self._over)
-            infos.update(final_obs=self._engine.convert(final[0]), _final_obs=over)
-            infos.update(final_info=masked(self._engine.convert(final[1]), over), _final_info=over)
-            return
-        if not self._over.any():
-            return
-        observation, lanes = self._engine.convert(final[0]), np.full(self.num_envs, None, dtype=object)
-        for lane in np.flatnonzero(self._over).tolist():
-            lanes[lane] = {name: _take(value, lane) for name, value in observation.items()}
-        infos.update(final_obs=lanes, _final_obs=self._over.copy())
-        infos.update(final_info=self._infos(final[1], self._over), _final_info=self._over.copy())
+    def _final(self, final: Report, done: Any) -> dict[str, Any]:
+        """Return Gymnasium's `final_obs` and `final_info` of the environments that are `done` [N]."""
+        observation: Any = final.observation
+        if self.array == "numpy":
+            observation = np.full(self.num_envs, None, dtype=object)
+            for index in np.flatnonzero(done).tolist():
+                observation[index] = map_leaves(np.copy, take(final.observation, index))
+        return {
+            "final_obs": observation, "_final_obs": copied(done),
+            "final_info": masked(final.info, done), "_final_info": copied(done),
+        }  # fmt: skip
 
     def render(self) -> tuple[np.ndarray, ...] | None:
-        """One frame, uint8 [H, W, 3], per lane of `render_envs`."""
+        """Return one frame, uint8 [H, W, 3], for each environment of `render_envs`."""
         if self.render_mode is None:
             gymnasium.logger.warn('render() needs render_mode="rgb_array" at construction')
             return None
-        if not self._engine.started:
-            raise gymnasium.error.ResetNeeded("call reset() before render()")
-        return tuple(self._engine.render(lane) for lane in self.render_envs)
+        self._check_reset("render")
+        return tuple(self._engine.render(index) for index in self.render_envs)
 
     def get_state(self) -> dict[str, Any]:
-        """Everything that decides what happens next in all lanes, for `set_state`."""
-        if not self._engine.started:
-            raise gymnasium.error.ResetNeeded("call reset() before get_state()")
-        over = np.array(self._over)
-        return {"lanes": self._engine.get_state(), "over": over, "np_random": self.np_random.bit_generator.state}
+        """Return everything that decides what happens next in all environments, for `set_state`."""
+        self._check_reset("get_state")
+        return {"engine": self._engine.get_state(), "np_random": self.np_random.bit_generator.state}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go back to what `get_state` returned, in this or another environment of the same kind and size."""
-        self._engine.set_state(state["lanes"])
-        self._over = state["over"].copy()
+        self._engine.set_state(state["engine"])
         self.np_random.bit_generator.state = state["np_random"]
 
     def __getstate__(self) -> dict[str, Any]:  # compiled programs and simulators do not pickle, and need not
-        lanes = self._engine.get_state() if self._engine.started else None
-        return {**self.__dict__, "_engine": None, "_lanes": lanes, "_over": np.array(self._over)}
+        state = None if self._engine.keys is None else self._engine.get_state()
+        num_diverged = np.array(self._engine.num_diverged)
+        return {**self.__dict__, "_engine": None, "_engine_state": state, "_num_diverged": num_diverged}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        lanes = state.pop("_lanes")
+        engine_state, num_diverged = state.pop("_engine_state"), state.pop("_num_diverged")
         self.__dict__.update(state)
         self._engine = self._make_engine()
-        if lanes is not None:
-            self._engine.set_state(lanes)
+        self._engine.num_diverged = num_diverged
+        if engine_state is not None:
+            self._engine.set_state(engine_state)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """What every lane answers: all lanes share one task, so the answer is worked out once and repeated."""
+        """Return what every environment answers: all share one task, so it is worked out once and repeated."""
         attribute = getattr(self, name)
         return (attribute(*args, **kwargs) if callable(attribute) else attribute,) * self.num_envs
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
-        """The attribute `name` of every lane."""
+        """Return the attribute `name` of every environment."""
         return self.call(name)
 
 
 def masked(info: dict[str, Any], mask: Any) -> dict[str, Any]:
-    """`info` with Gymnasium's `_key` masks [N], at every level."""
+    """Return `info` with Gymnasium's `_key` masks [N], at every level."""
     result = {}
     for key, value in info.items():
         result[key] = masked(value, mask) if isinstance(value, dict) else value
-        result[f"_{key}"] = mask.copy() if isinstance(mask, np.ndarray) else mask
+        result[f"_{key}"] = copied(mask)
     return result
 
 
-def _take(value: Any, lane: int) -> Any:
-    return {k: _take(v, lane) for k, v in value.items()} if isinstance(value, dict) else value[lane].copy()
+def copied(mask: Any) -> Any:
+    """Return a copy of a NumPy `mask`, which callers may write to; arrays of other libraries as they are."""
+    return mask.copy() if isinstance(mask, np.ndarray) else mask

@@ -1,0 +1,201 @@
+"""What the Gymnasium environments run on: N environments that are stepped together, and when they are reset.
+
+Two engines implement `Engine`: `JaxEngine` compiles a JAX task, `NumpyEngine` drives a simulator outside JAX. Each has
+a `BatchEnv`, and the functions here, written once in array-API code, say what resetting, stepping and giving new goals
+mean over either. Letters: N environments, D numbers in a desired goal.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from gc_envs.core.arrays import Array, array_namespace
+from gc_envs.core.episode import EnvState, StepOutcome
+from gc_envs.core.goal_info import goal_info
+from gc_envs.core.goals import GoalSpace
+
+
+class Report(NamedTuple):
+    """What environments say about the states that they are in."""
+
+    observation: dict[str, Any]  # Gymnasium's goal dictionary, [N, ...]
+    info: dict[str, Any]  # [N, ...] on every leaf
+
+
+class StepReport(NamedTuple):
+    """What environments say about a step."""
+
+    observation: dict[str, Any]  # [N, ...], of new episodes where environments were reset
+    reward: Array  # [N] float32
+    terminated: Array  # [N] bool
+    truncated: Array  # [N] bool
+    info: dict[str, Any]  # [N, ...] on every leaf, about `observation`
+    final: Report | None  # in SAME_STEP: about the states before any reset; None if none was reset
+
+
+class Engine(Protocol):
+    """N environments. Masks and goals go in as NumPy arrays; reports hold arrays of the library that was asked for."""
+
+    done: Any  # [N] bool, the environments whose episodes ended on the last step
+    num_diverged: Any  # [N] int32, how many steps of each environment diverged
+
+    @property
+    def keys(self) -> np.ndarray | None:
+        """The chains of random keys, uint32 [N, 2]; None before `init`."""
+        ...
+
+    def init(self, keys: np.ndarray) -> None:
+        """Give the environments chains of random keys, uint32 [N, 2], which their next resets draw from."""
+        ...
+
+    def reset_where(self, mask: np.ndarray, desired: np.ndarray, given: np.ndarray) -> Report:
+        """Start new episodes in the environments of `mask` [N], with goals `desired` [N, D] where `given` [N]."""
+        ...
+
+    def set_goal(self, mask: np.ndarray, desired: np.ndarray) -> Report:
+        """Replace the desired goals in the environments of `mask` [N] by `desired` [N, D]; episodes go on."""
+        ...
+
+    def step(self, actions: Any) -> StepReport:
+        """Step all environments with `actions` [N, ...], and reset some of them as the autoreset mode says."""
+        ...
+
+    def render(self, index: int) -> np.ndarray:
+        """Return a frame of environment `index`, uint8 [H, W, 3]."""
+        ...
+
+    def get_state(self) -> dict[str, Any]:
+        """Return a copy of everything that decides what happens next, as a tree of NumPy arrays."""
+        ...
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go back to what `get_state` returned."""
+        ...
+
+
+class BatchEnv(Protocol):
+    """N environments as functions of their states, without autoreset: `FuncGoalEnv` or `SimulatorGoalEnv`."""
+
+    @property
+    def goals(self) -> GoalSpace:
+        """The goal space."""
+        ...
+
+    @property
+    def can_diverge(self) -> bool:
+        """Whether a step can diverge."""
+        ...
+
+    def step_where(self, envs: EnvState, actions: Array, mask: Array) -> tuple[EnvState, StepOutcome]:
+        """Step the environments of `mask` [N]; the others are about to be reset, and their outcomes ignored."""
+        ...
+
+    def reset_where(
+        self,
+        envs: EnvState,
+        mask: Array,
+        *,
+        desired: Array | None = None,
+        given: Array | None = None,
+        observation: Any = None,
+    ) -> tuple[EnvState, Any]:
+        """Start new episodes in the environments of `mask` [N], and bring `observation` (if given) up to date there."""
+        ...
+
+    def observe_all(self, envs: EnvState) -> dict[str, Any]:
+        """Return Gymnasium's goal dictionary, [N, ...]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the environments of an engine are reset and reported on."""
+
+    autoreset_mode: AutoresetMode
+    all_goals_info: bool
+
+
+def reset_envs(
+    env: BatchEnv, rules: Rules, envs: EnvState, mask: Array, desired: Array, given: Array
+) -> tuple[EnvState, Report]:
+    """Start new episodes in the environments of `mask` [N], with goals `desired` [N, D] where `given` [N]."""
+    envs, _ = env.reset_where(envs, mask, desired=desired, given=given)
+    return envs, _report(env, rules, envs)
+
+
+def set_goals(env: BatchEnv, rules: Rules, envs: EnvState, mask: Array, desired: Array) -> tuple[EnvState, Report]:
+    """Replace the desired goals in the environments of `mask` [N] by `desired` [N, D]."""
+    xp = array_namespace(envs.episode.desired)
+    desired = xp.where(mask[:, None], desired, envs.episode.desired)
+    envs = envs._replace(episode=envs.episode._replace(desired=desired))
+    return envs, _report(env, rules, envs)
+
+
+def step_envs(env: BatchEnv, rules: Rules, envs: EnvState, done: Array, actions: Array) -> tuple[EnvState, StepReport]:
+    """Step N environments, and reset some of them as Gymnasium defines the autoreset modes.
+
+    NEXT_STEP resets the environments that ended on the last step instead of stepping them; SAME_STEP resets those that
+    end on this one; DISABLED resets none.
+
+    Args:
+        env: the environments.
+        rules: the autoreset mode, and what the infos hold.
+        envs: their states.
+        done: bool [N], the environments that ended on the last step.
+        actions: [N, ...].
+    """
+    xp = array_namespace(envs.achieved)
+    same_step = rules.autoreset_mode is AutoresetMode.SAME_STEP
+    waiting = done if rules.autoreset_mode is AutoresetMode.NEXT_STEP else xp.zeros_like(done)
+    envs, outcome = env.step_where(envs, actions, ~waiting)
+    mask = outcome.done if same_step else waiting
+    final, success = None, outcome.success
+    if is_known_empty(mask):
+        observation = env.observe_all(envs)
+    else:
+        if same_step:
+            final = Report(env.observe_all(envs), _info(env, rules, envs, success))
+        envs, observation = env.reset_where(envs, mask, observation=final and final.observation)
+        observation = env.observe_all(envs) if final is None else observation
+        success = xp.where(mask, env.goals.success(envs.achieved, envs.episode.desired), success)
+    info = _info(env, rules, envs, success)
+    if env.can_diverge:
+        info["diverged"] = outcome.diverged & ~waiting
+    reward = xp.where(waiting, xp.zeros_like(outcome.reward), outcome.reward)
+    terminated, truncated = outcome.terminated & ~waiting, outcome.truncated & ~waiting
+    return envs, StepReport(observation, reward, terminated, truncated, info, final)
+
+
+def is_known_empty(mask: Array) -> bool:
+    """Return whether `mask` is a NumPy array without a True in it; what a traced array holds is not known."""
+    return isinstance(mask, np.ndarray) and not mask.any()
+
+
+def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Apply `function` to the arrays of nested dictionaries and tuples; None stays None."""
+    if tree is None:
+        return None
+    if isinstance(tree, dict):
+        return {name: map_leaves(function, value) for name, value in tree.items()}
+    if isinstance(tree, tuple):
+        values = [map_leaves(function, value) for value in tree]
+        return type(tree)(*values) if hasattr(tree, "_fields") else tuple(values)
+    return function(tree)
+
+
+def take(tree: Any, index: int) -> Any:
+    """Return entry `index` of the arrays [N, ...] of nested dictionaries and tuples."""
+    return map_leaves(lambda leaf: leaf[index], tree)
+
+
+def _report(env: BatchEnv, rules: Rules, envs: EnvState) -> Report:
+    success = env.goals.success(envs.achieved, envs.episode.desired)
+    return Report(env.observe_all(envs), _info(env, rules, envs, success))
+
+
+def _info(env: BatchEnv, rules: Rules, envs: EnvState, success: Array) -> dict[str, Any]:
+    desired = envs.episode.desired
+    return goal_info(env.goals, envs.achieved, desired, success, all_goals_info=rules.all_goals_info)

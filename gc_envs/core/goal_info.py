@@ -1,0 +1,50 @@
+"""What environments say about states and goals: Gymnasium's goal dictionary, and the info dictionary.
+
+This is array-API code with any leading batch axes `...`. Letters: G goals in the all-goals set, D numbers in a desired
+goal, d in an achieved goal.
+"""
+
+from typing import Any
+
+from gc_envs.core.arrays import Array
+from gc_envs.core.goals import GoalSpace
+
+
+def goal_observation(goals: GoalSpace, observation: Any, achieved: Array, desired: Array) -> dict[str, Any]:
+    """Return Gymnasium's goal dictionary.
+
+    Args:
+        goals: the goal space.
+        observation: what the task observes, [...] on every leaf.
+        achieved: what the states achieve, [..., d].
+        desired: the desired goals, [..., D].
+    """
+    return {"observation": observation, "achieved_goal": goals.achieved_goal(achieved), "desired_goal": desired}
+
+
+def goal_info(
+    goals: GoalSpace, achieved: Array, desired: Array, success: Array, *, all_goals_info: bool
+) -> dict[str, Any]:
+    """Return the info dictionary about states that achieve `achieved` [..., d].
+
+    Args:
+        goals: the goal space.
+        achieved: what the states achieve, [..., d].
+        desired: the desired goals, [..., D].
+        success: what to report under "is_success", bool [...].
+        all_goals_info: whether to add "all_goals".
+
+    Returns:
+        `is_success` bool [...], `goal` int32 [...] (the index of the desired goal, -1 if it is not in the set), and
+        `all_goals` if it was asked for.
+    """
+    info = {"is_success": success, "goal": goals.index(desired)}
+    if all_goals_info:
+        info["all_goals"] = all_goals(goals, achieved, desired)
+    return info
+
+
+def all_goals(goals: GoalSpace, achieved: Array, desired: Array) -> dict[str, Array]:
+    """Return what every goal of the set says about states: `achieved` bool and `reward` float32, [..., G] each."""
+    held, reward = goals.evaluate_all(achieved, desired)
+    return {"achieved": held, "reward": reward}

@@ -1,0 +1,114 @@
+"""What every goal space offers. Letters: G goals in the all-goals set, D numbers in a desired goal, d achieved ones."""
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import gymnasium
+import numpy as np
+
+from gc_envs.core.arrays import Array, as_float32
+
+
+class GoalSpace(ABC):
+    """A set of goals, each a predicate over what a state achieves.
+
+    Attributes:
+        names: the goals that all-goals information covers, in order.
+        desired_space: the space of desired goals, [D].
+        achieved_space: the space of achieved goals, [d].
+        num_uniforms: how many uniform numbers `sample` turns into one goal.
+        exclude_achieved: whether goals that the start state already achieves are never sampled.
+        supports_hindsight: whether an achieved goal can itself be desired, which hindsight relabelling needs.
+        reward_range: the bounds of the reward.
+    """
+
+    names: tuple[str, ...]
+    desired_space: gymnasium.spaces.Box
+    achieved_space: gymnasium.spaces.Box
+    num_uniforms: int
+    exclude_achieved: bool
+    supports_hindsight: bool = True
+    reward_range: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def num_goals(self) -> int:
+        """G, the size of the all-goals set."""
+        return len(self.names)
+
+    def success(self, achieved: Array, desired: Array) -> Array:
+        """Return whether `achieved` [..., d] reaches `desired` [..., D], bool [...]."""
+        return self.evaluate(achieved, desired)[0]
+
+    def reward(self, achieved: Array, desired: Array) -> Array:
+        """Return the reward for `achieved` [..., d] under `desired` [..., D], float32 [...]."""
+        return self.evaluate(achieved, desired)[1]
+
+    @abstractmethod
+    def evaluate(self, achieved: Array, desired: Array) -> tuple[Array, Array]:
+        """Return success and reward of `achieved` [..., d] under `desired` [..., D], bool and float32 [...]."""
+
+    def all_achieved(self, achieved: Array, desired: Array) -> Array:
+        """Return which goals of the all-goals set hold, bool [..., G]."""
+        return self.evaluate_all(achieved, desired)[0]
+
+    def all_rewards(self, achieved: Array, desired: Array) -> Array:
+        """Return the reward under every goal of the all-goals set, float32 [..., G]."""
+        return self.evaluate_all(achieved, desired)[1]
+
+    @abstractmethod
+    def evaluate_all(self, achieved: Array, desired: Array) -> tuple[Array, Array]:
+        """Return success and reward of `achieved` [..., d] under every goal of the set, bool and float32 [..., G].
+
+        `desired` [..., D] matters only where the set is part of the desired goal itself (`PointSetGoals`).
+        """
+
+    @abstractmethod
+    def sample(self, uniform: Array, achieved: Array) -> Array:
+        """Turn uniform numbers into desired goals.
+
+        Args:
+            uniform: numbers in [0, 1), [..., num_uniforms].
+            achieved: what the start states achieve, [..., d].
+
+        Returns:
+            Desired goals, [..., D].
+        """
+
+    @abstractmethod
+    def encode(self, goal: str | int | Array) -> np.ndarray:
+        """Return the desired goal [D] for a name, an index into `names`, or an array.
+
+        Raises:
+            ValueError: for an unknown name (the message lists the nearest ones), an index out of range, or an array
+                that is no goal.
+        """
+
+    @abstractmethod
+    def index(self, desired: Array) -> Array:
+        """Return the position of `desired` [..., D] in `names`, int32 [...]; -1 where it is not in the set."""
+
+    @abstractmethod
+    def restrict(self, goals: Sequence[str | int | Array]) -> "GoalSpace":
+        """Return the space whose all-goals set, and whose sampled goals, are just `goals`."""
+
+    def achieved_goal(self, achieved: Array) -> Array:
+        """Return what an observation holds under `achieved_goal`: `achieved` as float32 [..., d]."""
+        return as_float32(achieved)
+
+
+def check_index(goal: int, size: int) -> None:
+    """Raise ValueError unless `goal` is an index into a set of `size` goals."""
+    if not 0 <= goal < size:
+        raise ValueError(f"goal index {goal} is outside 0..{size - 1}")
+
+
+def unknown_name(name: str, names: Sequence[str]) -> str:
+    """Return the error message for a name that is not among `names`."""
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or list(names[:3])
+    return f"unknown goal {name!r}; nearest: {', '.join(near)} (of {len(names)} goals)"
+
+
+def is_index(goal: object) -> bool:
+    """Return whether `goal` is an integer, of Python or NumPy, and no bool."""
+    return isinstance(goal, (int, np.integer)) and not isinstance(goal, bool)

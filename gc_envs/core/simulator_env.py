@@ -1,0 +1,113 @@
+"""Goal-conditioned episodes over a simulator outside JAX: the NumPy twin of `FuncGoalEnv`.
+
+Letters: N environments, n of them, D numbers in a desired goal.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gc_envs.core.batch_simulator import BatchSimulator
+from gc_envs.core.episode import EnvState, Episode, OnSuccess, StepOutcome, evaluate_step, resample
+from gc_envs.core.goal_info import goal_observation
+from gc_envs.core.goals import GoalSpace
+from gc_envs.core.seeding import generator_of, sample_key
+
+
+@dataclass(frozen=True)
+class SimulatorGoalEnv:
+    """N episodes over `simulator`, which is changed in place.
+
+    An `EnvState` here has no `state` of its own. All randomness of an environment comes from its own chain of keys, so
+    it does not depend on what the other environments do.
+
+    Args:
+        simulator: the simulations.
+        goals: the goal space.
+        horizon: the number of steps after which an episode is truncated.
+        on_success: what reaching the desired goal does.
+    """
+
+    simulator: BatchSimulator
+    goals: GoalSpace
+    horizon: int
+    on_success: OnSuccess
+    can_diverge: bool = True
+
+    def zeros(self, keys: np.ndarray) -> EnvState:
+        """Return N states of zeros that hold `keys` [N, 2], for `reset_where` to fill."""
+        num_envs = len(keys)
+        desired = np.zeros((num_envs, *self.goals.desired_space.shape), np.float32)
+        achieved = np.zeros((num_envs, *self.goals.achieved_space.shape), np.float32)
+        return EnvState((), achieved, Episode(desired, np.zeros(num_envs, np.int32)), keys.copy())
+
+    def observe_all(self, envs: EnvState) -> dict[str, Any]:
+        """Return Gymnasium's goal dictionary in fresh arrays, [N, ...]."""
+        achieved, desired = envs.achieved.copy(), envs.episode.desired.copy()
+        return goal_observation(self.goals, self.simulator.observe(), achieved, desired)
+
+    def step_where(self, envs: EnvState, actions: np.ndarray, mask: np.ndarray) -> tuple[EnvState, StepOutcome]:
+        """Step the environments of `mask` [N]; the outcomes of the others are to be ignored.
+
+        A step that the simulator could not take ends its episode; a simulator has no other end of its own.
+        """
+        diverged = np.zeros(len(mask), bool)
+        diverged[mask] = self.simulator.step(np.flatnonzero(mask), actions[mask])
+        achieved = self.simulator.achieved()
+        episode, outcome = evaluate_step(
+            self.goals, envs.episode, achieved, diverged, horizon=self.horizon, on_success=self.on_success
+        )
+        outcome = outcome._replace(diverged=diverged)
+        envs = envs._replace(achieved=achieved, episode=episode)
+        renewed = outcome.success & ~outcome.done & mask
+        if self.on_success is OnSuccess.RESAMPLE and renewed.any():
+            keys, generators = self._generators(envs.key, renewed)
+            candidates = episode.desired.copy()
+            candidates[renewed] = self._sample_goals(generators, achieved[renewed])
+            episode = resample(episode, outcome, candidates, self.on_success)
+            envs = envs._replace(episode=episode, key=keys)
+        return envs, outcome
+
+    def reset_where(
+        self,
+        envs: EnvState,
+        mask: np.ndarray,
+        *,
+        desired: np.ndarray | None = None,
+        given: np.ndarray | None = None,
+        observation: Any = None,
+    ) -> tuple[EnvState, Any]:
+        """Start new episodes in the environments of `mask` [N], with goals `desired` [N, D] where `given` [N].
+
+        Returns:
+            The states, and observations [N, ...] of all environments (None unless `observation` was given).
+        """
+        keys, generators = self._generators(envs.key, mask)
+        self.simulator.reset(np.flatnonzero(mask), generators)
+        achieved = self.simulator.achieved()
+        goals, clock = envs.episode.desired.copy(), envs.episode.clock.copy()
+        sampled = mask if given is None else mask & ~given
+        if sampled.any():
+            chosen = [generator for generator, is_sampled in zip(generators, sampled[mask]) if is_sampled]
+            goals[sampled] = self._sample_goals(chosen, achieved[sampled])
+        if desired is not None and given is not None:
+            goals[mask & given] = desired[mask & given]
+        clock[mask] = 0
+        envs = EnvState((), achieved, Episode(goals, clock), keys)
+        return envs, None if observation is None else self.observe_all(envs)
+
+    def _generators(self, keys: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, list[np.random.Generator]]:
+        """Return the keys that come next [N, 2], and a generator for each environment of `mask` [N].
+
+        A generator starts from its environment's key, and the first thing drawn from it is the key that comes next.
+        """
+        keys = keys.copy()
+        generators = [generator_of(key) for key in keys[mask]]
+        keys[mask] = np.array([sample_key(generator) for generator in generators]).reshape(-1, 2)
+        return keys, generators
+
+    def _sample_goals(self, generators: list[np.random.Generator], achieved: np.ndarray) -> np.ndarray:
+        """Return a goal [n, D] for each of n generators; `achieved` [n, d] is what the start states achieve."""
+        uniform = np.array([generator.random(self.goals.num_uniforms) for generator in generators])
+        return np.asarray(self.goals.sample(uniform, achieved))
