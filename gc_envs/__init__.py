@@ -1,4 +1,4 @@
-"""Goal-conditioned environments for Gymnasium, with what every goal says about every step, and learners for them.
+"""Goal-conditioned environments for Gymnasium that report all goals at every step, and learners for them.
 
 >>> import gymnasium, gc_envs
 >>> env = gymnasium.make("GC-Gridworld-v0")
@@ -20,7 +20,8 @@ register_all()
 
 
 def __getattr__(name: str) -> Any:
-    if name == "evaluate":  # loaded on first use: it brings JAX
+    """Import `evaluate` on first use, so that importing this package loads no more than Gymnasium."""
+    if name == "evaluate":
         from gc_envs.evaluation import evaluate
 
         return evaluate

@@ -1,7 +1,7 @@
 """The table of environments: one row per id.
 
-Importing this module loads neither JAX nor torch nor MuJoCo; a row names its task class as a string, and the class is
-loaded when the first environment of that family is made.
+Importing this module loads neither JAX nor torch nor MuJoCo: a row names its task class as a string, and the class is
+imported when the first task of that family is made.
 """
 
 import difflib
@@ -21,22 +21,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EnvRow:
-    """One environment id."""
+    """One environment id.
+
+    Attributes:
+        id: The id under which Gymnasium knows the environment.
+        family: The name of the task family, such as "seek".
+        task: The task class, written "module:class".
+        summary: A few words on what the agent does.
+        eval_steps: The steps that an episode of an evaluation may take; None stands for the task's own horizon.
+        kwargs: The task arguments that make this row; callers cannot change them.
+        agent_kwargs: The task arguments that give the observations our own networks take.
+        requires: A module that the family needs beyond the base install, if any.
+        extra: The extra of this package that installs `requires`.
+    """
 
     id: str
     family: str
-    task: str  # "module:class"
+    task: str
     summary: str
-    eval_steps: int | None = None  # steps an evaluation episode may take; default the task's own horizon
-    kwargs: dict[str, Any] = field(default_factory=dict)  # the task's arguments that make this row
-    agent_kwargs: dict[str, Any] = field(default_factory=dict)  # those that give what our networks take
-    requires: str | None = None  # a module that the family needs beyond the base install ...
-    extra: str | None = None  # ... and the extra that installs it
-    suites: tuple[str, ...] = ()
+    eval_steps: int | None = None
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    agent_kwargs: dict[str, Any] = field(default_factory=dict)
+    requires: str | None = None
+    extra: str | None = None
 
 
 def _panda(name: str, variant: str, summary: str) -> tuple[EnvRow, EnvRow]:
-    """The rows of a Panda task: with reward -1 or 0, and with minus the distance."""
+    """Return the two rows of a Panda task: with the sparse reward (-1 or 0), and with the negative distance."""
 
     def row(dense: bool) -> EnvRow:
         return EnvRow(
@@ -47,7 +58,6 @@ def _panda(name: str, variant: str, summary: str) -> tuple[EnvRow, EnvRow]:
             kwargs={"variant": variant, "dense": dense},
             requires="mujoco",
             extra="manipulation",
-            suites=() if dense else ("continuous", "manipulation", "panda"),
         )
 
     return row(False), row(True)
@@ -59,7 +69,6 @@ ROWS = (
         family="gridworld",
         task="gc_envs.gridworld.task:GridworldTask",
         summary="a walled grid, one goal per reachable cell",
-        suites=("finite", "quick"),
     ),
     EnvRow(
         "GC-Craftax-v0",
@@ -71,7 +80,6 @@ ROWS = (
         agent_kwargs={"observation": "compact"},
         requires="craftax",
         extra="craftax",
-        suites=("finite", "craftax"),
     ),
     EnvRow(
         "GC-Craftax-Classic-v0",
@@ -83,35 +91,30 @@ ROWS = (
         agent_kwargs={"observation": "compact"},
         requires="craftax",
         extra="craftax",
-        suites=("finite", "craftax"),
     ),
     EnvRow(
         "GC-ContinuousSeek-v0",
         family="seek",
         task="gc_envs.seek.continuous:ContinuousSeekTask",
         summary="a point moves to a position in a box of any dimension",
-        suites=("continuous", "seek", "quick"),
     ),
     EnvRow(
         "GC-DriveSeek-v0",
         family="seek",
         task="gc_envs.seek.drive:DriveSeekTask",
         summary="a car on a torus drives over as many goal points as it can",
-        suites=("points", "seek"),
     ),
     EnvRow(
         "GC-NoisySeek-v0",
         family="seek",
         task="gc_envs.seek.noisy:NoisySeekTask",
         summary="a point pushed about by noise stays on clustered goal points",
-        suites=("points", "seek"),
     ),
     EnvRow(
         "GC-BitFlip-v0",
         family="seek",
         task="gc_envs.seek.bitflip:BitFlipTask",
         summary="a string of bits is turned into another, bit by bit",
-        suites=("seek", "quick"),
     ),
     *_panda("Reach", "reach", "a Panda arm moves its hand to a point in the air"),
     *_panda("Push", "push", "a Panda arm pushes a cube to a point on the table"),
@@ -124,7 +127,6 @@ ROWS = (
         summary="a Shadow Hand brings its fingertips to five points",
         requires="gymnasium_robotics",
         extra="hand",
-        suites=("continuous", "manipulation", "hand"),
     ),
     EnvRow(
         "GC-HandManipulateBlock-v0",
@@ -133,35 +135,32 @@ ROWS = (
         summary="a Shadow Hand turns a block to a pose",
         requires="gymnasium_robotics",
         extra="hand",
-        suites=("continuous", "manipulation", "hand"),
     ),
 )
 
 REGISTRY = {row.id: row for row in ROWS}
-
-
-KINDS = {int: numbers.Integral, float: numbers.Real, bool: bool, str: str}  # of arguments: what will do for each
+ACCEPTED_TYPES = {int: numbers.Integral, float: numbers.Real, bool: bool, str: str}  # per annotation of an argument
 
 
 def register_all() -> None:
-    """Register every id with Gymnasium; called on `import gc_envs`, and harmless when called again."""
+    """Register every id with Gymnasium; `import gc_envs` calls this, and calling it again changes nothing."""
     for row in ROWS:
         if row.id not in gymnasium.registry:
             gymnasium.register(
                 row.id,
-                entry_point="gc_envs.core.gym_env:GoalEnv",
-                vector_entry_point="gc_envs.core.vector_env:GoalVectorEnv",
-                kwargs={"task": row.id},
-                # The clock is the environment's own, so that it is saved with the state: no TimeLimit wrapper.
+                entry_point="gc_envs.entry_points:make_env",
+                vector_entry_point="gc_envs.entry_points:make_vector_env",
+                kwargs={"env_id": row.id},
+                # The environment counts its steps itself, so that the count is saved with its state: no TimeLimit.
                 max_episode_steps=None,
             )
 
 
 def get_row(env_id: str) -> EnvRow:
-    """The row of `env_id`.
+    """Return the row of `env_id`.
 
     Raises:
-        ValueError: for an unknown id, with the nearest ones.
+        ValueError: If the id is unknown; the message lists the nearest ids.
     """
     env_id = env_id.removeprefix("gc_envs:")
     if env_id not in REGISTRY:
@@ -171,32 +170,35 @@ def get_row(env_id: str) -> EnvRow:
 
 
 def make_task(env_id: str, *, goals: Sequence[Any] | None = None, **kwargs: Any) -> "Task":
-    """The task behind an id: pure functions to jit, vmap and scan.
+    """Make the task behind an id: pure functions to jit, vmap and scan.
 
     Args:
-        env_id: a registered id, such as "GC-Gridworld-v0".
-        goals: names, indices or arrays of the only goals to use (default: all of them).
-        kwargs: the task's own arguments, such as `size=12`.
+        env_id: A registered id, such as "GC-Gridworld-v0".
+        goals: Names, indices or arrays of the goals to keep; by default, all goals of the task.
+        kwargs: The task's own arguments, such as `size=12`.
+
+    Returns:
+        The task, restricted to `goals` if they are given.
 
     Raises:
-        ValueError: for an unknown id, goal or argument value.
-        TypeError: for an argument that the task does not take, listing those it does, or a value of another type.
-        ModuleNotFoundError: when the family's extra is not installed, with the pip command that installs it.
+        ValueError: If the id, a goal or the value of an argument is not valid.
+        TypeError: If the task has no such argument (the message lists those it has) or a value has the wrong type.
+        ModuleNotFoundError: If the family's extra is not installed; the message has the pip command that installs it.
 
     >>> make_task("GC-Gridworld-v0", size=5).goals.names[0]
     'position/0-2'
     """
     row = get_row(env_id)
-    kind = task_class(row)
-    parameters = inspect.signature(kind).parameters
+    cls = task_class(row)
+    parameters = inspect.signature(cls).parameters
     allowed = [name for name in parameters if name not in row.kwargs]
     unknown = sorted(set(kwargs) - set(allowed))
     if unknown:
         raise TypeError(f"{row.id} takes no argument {unknown[0]!r}; it takes: {', '.join(allowed) or 'none'}")
     for name, value in kwargs.items():
-        if not _is_a(value, wanted := parameters[name].annotation):
-            raise TypeError(f"{row.id}: {name} must be {wanted.__name__}, got {value!r}")
-    task = kind(**row.kwargs, **kwargs)
+        if not _is_accepted(value, annotation := parameters[name].annotation):
+            raise TypeError(f"{row.id}: {name} must be {annotation.__name__}, got {value!r}")
+    task = cls(**row.kwargs, **kwargs)
     if goals is not None:
         from gc_envs.core.goal_subset import restrict
 
@@ -204,15 +206,19 @@ def make_task(env_id: str, *, goals: Sequence[Any] | None = None, **kwargs: Any)
     return task
 
 
-def _is_a(value: Any, kind: Any) -> bool:
-    """Whether `value` will do where `kind` is asked for; NumPy's numbers do. True for kinds other than these."""
-    if kind not in KINDS:
+def _is_accepted(value: Any, annotation: Any) -> bool:
+    """Return whether `value` may be passed for `annotation`; NumPy numbers may, but a bool is no number here."""
+    if annotation not in ACCEPTED_TYPES:
         return True
-    return isinstance(value, KINDS[kind]) and (kind is bool or not isinstance(value, bool))
+    return isinstance(value, ACCEPTED_TYPES[annotation]) and (annotation is bool or not isinstance(value, bool))
 
 
 def task_class(row: EnvRow) -> "type[Task]":
-    """The task class of a row; ModuleNotFoundError with the pip command where its extra is not installed."""
+    """Import and return the task class of a row.
+
+    Raises:
+        ModuleNotFoundError: If the row's extra is not installed; the message has the pip command that installs it.
+    """
     if row.requires and importlib.util.find_spec(row.requires) is None:
         raise ModuleNotFoundError(f'{row.id} needs {row.requires}; install it with: pip install "gc_envs[{row.extra}]"')
     module, name = row.task.split(":")

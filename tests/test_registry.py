@@ -1,5 +1,6 @@
 """The contract that every registered id keeps."""
 
+import functools
 import importlib.util
 import pickle
 import warnings
@@ -12,12 +13,14 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import gc_envs
+from gc_envs import entry_points
+from gc_envs.core.episode import OnSuccess
 from gc_envs.core.goals import FiniteGoals, PointSetGoals
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.registration import ROWS, register_all
 
-HORIZON, LANES = 5, 4
+HORIZON, NUM_ENVS = 5, 4
 FAST = ("gridworld", "seek")  # families whose programs compile in a moment; the others share theirs
 
 IDS = [
@@ -47,7 +50,7 @@ def env(row):
 @pytest.fixture(scope="module")
 def envs(row):
     """One vector environment per id."""
-    return gymnasium.make_vec(row.id, num_envs=LANES, horizon=HORIZON)
+    return gymnasium.make_vec(row.id, num_envs=NUM_ENVS, horizon=HORIZON)
 
 
 def boxes(space):
@@ -69,7 +72,7 @@ def assert_equal(ours, theirs):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def draw(space, seed, *batch):
+def sample(space, seed, *batch):
     """Random actions of `space`, with batch axes in front."""
     random = np.random.default_rng(seed)
     if isinstance(space, gymnasium.spaces.Discrete):
@@ -79,14 +82,14 @@ def draw(space, seed, *batch):
 
 def play(env, seed, episodes):
     """Everything that is said in `episodes` episodes, of which only the first is seeded."""
-    actions = iter(draw(env.action_space, seed, episodes * HORIZON))
+    actions = iter(sample(env.action_space, seed, episodes * HORIZON))
     said = []
     for episode in range(episodes):
         said.append(env.reset(seed=seed if episode == 0 else None))
-        over = False
-        while not over:
+        done = False
+        while not done:
             said.append(env.step(next(actions)))
-            over = said[-1][2] or said[-1][3]
+            done = said[-1][2] or said[-1][3]
     return said
 
 
@@ -127,7 +130,7 @@ def test_observations_lie_in_their_space(env, envs):
 
 def test_the_same_seed_gives_the_same_episodes_bitwise(env):
     first = play(env, 3, 3)
-    env.step(draw(env.action_space, 0))  # from a dirty state
+    env.step(sample(env.action_space, 0))  # from a dirty state
     assert_equal(play(env, 3, 3), first)
     other = play(env, 4, 3)
     goals = [[said[0]["desired_goal"] for said in run if len(said) == 2] for run in (first, other)]
@@ -142,9 +145,9 @@ def test_consecutive_episodes_have_different_goals(env, envs):
 
     goals = [env.reset(seed=None if episode else 0)[0]["desired_goal"] for episode in range(6)]
     assert different(goals) > 2
-    lanes = np.stack([envs.reset(seed=None if episode else 0)[0]["desired_goal"] for episode in range(6)], axis=1)
-    assert all(different(lane) > 2 for lane in lanes)
-    assert different(lanes[:, 0]) > 1
+    goals = np.stack([envs.reset(seed=None if episode else 0)[0]["desired_goal"] for episode in range(6)], axis=1)
+    assert all(different(desired) > 2 for desired in goals)
+    assert different(goals[:, 0]) > 1
 
 
 def test_rewards_of_a_step_follow_from_its_goals_in_every_library(env):
@@ -155,9 +158,9 @@ def test_rewards_of_a_step_follow_from_its_goals_in_every_library(env):
     desired = np.stack([step[0]["desired_goal"] for step in steps])
     own = np.array([step[1] for step in steps], np.float32)
     for index, (_, reward, terminated, _, info) in enumerate(steps):
-        judged = env.compute_reward(achieved[index], desired[index], info)
-        assert judged.shape == ()
-        assert judged == reward
+        recomputed = env.compute_reward(achieved[index], desired[index], info)
+        assert recomputed.shape == ()
+        assert recomputed == reward
         if env.compute_terminated(achieved[index], desired[index], info):
             assert terminated
     # Some pairs that match, too.
@@ -199,36 +202,36 @@ def test_all_goals_info_agrees_with_the_step(env, envs):
     envs.reset(seed=2)
     for _ in range(HORIZON):
         info = envs.step(envs.action_space.sample())[4]
-        assert info["all_goals"]["achieved"].shape == info["all_goals"]["reward"].shape == (LANES, env.goals.num_goals)
+        assert info["all_goals"]["achieved"].shape == info["all_goals"]["reward"].shape == (NUM_ENVS, env.goals.num_goals)
         for key in ("_all_goals", "_is_success", "_goal"):
-            assert info[key].tolist() == [True] * LANES
+            assert info[key].tolist() == [True] * NUM_ENVS
         known = info["goal"] >= 0
-        picked = info["all_goals"]["achieved"][np.arange(LANES), info["goal"]]
+        picked = info["all_goals"]["achieved"][np.arange(NUM_ENVS), info["goal"]]
         np.testing.assert_array_equal(picked[known], info["is_success"][known])
 
 
-def test_lane_i_of_a_seed_is_the_single_environment_of_that_seed_plus_i(env, envs):
+def test_environment_i_of_a_seed_is_the_single_environment_of_that_seed_plus_i(env, envs):
     """Step by step, across automatic resets."""
-    steps, lanes = 2 * HORIZON + 2, (0, LANES - 1)
-    actions = draw(env.action_space, 0, steps, LANES)
+    steps = 2 * HORIZON + 2
+    actions = sample(env.action_space, 0, steps, NUM_ENVS)
     said = [envs.reset(seed=20)] + [envs.step(action) for action in actions]
-    for lane in lanes:
-        alone, over = env.reset(seed=20 + lane), False
+    for i in (0, NUM_ENVS - 1):
+        alone, done = env.reset(seed=20 + i), False
         for t, together in enumerate(said):
             if t:
-                alone = env.reset() if over else env.step(actions[t - 1, lane])
-                over = len(alone) == 5 and (alone[2] or alone[3])
-            mine = {name: value[lane] for name, value in together[0].items()}
+                alone = env.reset() if done else env.step(actions[t - 1, i])
+                done = len(alone) == 5 and (alone[2] or alone[3])
+            mine = {name: value[i] for name, value in together[0].items()}
             for name in alone[0]:  # two programs, one of them batched: x / 10 and x * 0.1 may differ by a bit
                 np.testing.assert_allclose(mine[name], alone[0][name], rtol=1e-6, atol=1e-5)
-            assert together[-1]["goal"][lane] == alone[-1]["goal"]
-            assert together[-1]["is_success"][lane] == alone[-1]["is_success"]
+            assert together[-1]["goal"][i] == alone[-1]["goal"]
+            assert together[-1]["is_success"][i] == alone[-1]["is_success"]
             if len(alone) == 5:
-                assert tuple(value[lane] for value in together[1:4]) == alone[1:4]
+                assert tuple(value[i] for value in together[1:4]) == alone[1:4]
 
 
 def test_a_saved_state_goes_on_identically(env):
-    actions = draw(env.action_space, 5, 4)
+    actions = sample(env.action_space, 5, 4)
     env.reset(seed=5)
     env.step(actions[0])
     saved = env.get_state()
@@ -240,20 +243,20 @@ def test_a_saved_state_goes_on_identically(env):
     assert_equal(go_on(), go_on())
 
 
-def test_a_goal_is_commanded_in_an_episode_under_way(env, envs):
+def test_an_episode_under_way_can_be_given_another_goal(env, envs):
     goal = some_goal(env.goals)
     env.reset(seed=0)
-    before = env.step(draw(env.action_space, 0))[0]
+    before = env.step(sample(env.action_space, 0))[0]
     observation, info = env.set_goal(goal)
     assert_equal(observation | {"desired_goal": before["desired_goal"]}, before)
     np.testing.assert_array_equal(observation["desired_goal"], goal)
     assert info["is_success"] == bool(env.goals.success(observation["achieved_goal"], goal))
-    ends = [env.step(draw(env.action_space, 1))[2:4] for _ in range(HORIZON - 1)]
+    ends = [env.step(sample(env.action_space, 1))[2:4] for _ in range(HORIZON - 1)]
     assert ends[-1][1]  # the clock went on
 
     first = envs.reset(seed=0)[0]
-    mask = np.arange(LANES) == 2
-    second, infos = envs.set_goal(goals=[goal] * LANES, mask=mask)
+    mask = np.arange(NUM_ENVS) == 2
+    second, infos = envs.set_goal(goals=[goal] * NUM_ENVS, mask=mask)
     np.testing.assert_array_equal(second["desired_goal"][2], goal)
     np.testing.assert_array_equal(second["desired_goal"][~mask], first["desired_goal"][~mask])
     assert_equal(second | {"desired_goal": 0}, first | {"desired_goal": 0})
@@ -269,7 +272,7 @@ def test_pickles(row, env):
     assert copy.goals.names == env.goals.names
     jax.tree.map(np.testing.assert_array_equal, copy.get_state()["lane"], env.get_state()["lane"])
     if row.family in FAST:
-        action = draw(env.action_space, 0)
+        action = sample(env.action_space, 0)
         assert_equal(copy.step(action), env.step(action))
 
 
@@ -286,7 +289,7 @@ def test_ids_are_made_by_gymnasium_alone_and_take_a_time_limit(row):
     together = gymnasium.make_vec(row.id, num_envs=2, vectorization_mode="sync", max_episode_steps=2)
     assert together.single_observation_space == envs.single_observation_space
     if row.family in FAST:
-        options, action = {"goal": some_goal(env.unwrapped.goals)}, draw(env.action_space, 0)
+        options, action = {"goal": some_goal(env.unwrapped.goals)}, sample(env.action_space, 0)
         for vector in (envs, together):
             vector.reset(seed=0, options=options)
             flags = [vector.step(np.stack([action] * 2))[3].tolist() for _ in range(2)]
@@ -303,12 +306,12 @@ def test_async_vectorisation_works_with_spawned_processes(row_id):
     results = []
     for mode, arguments in (("async", {"context": "spawn"}), ("sync", {})):
         envs = gymnasium.make_vec(f"gc_envs:{row_id}", vectorization_mode=mode, vector_kwargs=arguments, **settings)
-        actions = draw(envs.single_action_space, 0, 5, 2)
+        actions = sample(envs.single_action_space, 0, 5, 2)
         said = [envs.reset(seed=0)[0]] + [envs.step(action)[:4] for action in actions]
         last = said[-1][0]
-        judged = envs.call("compute_reward", last["achieved_goal"], last["desired_goal"], None)
-        results.append((said, judged))
-        np.testing.assert_array_equal(judged[0], said[-1][1])
+        recomputed = envs.call("compute_reward", last["achieved_goal"], last["desired_goal"], None)
+        results.append((said, recomputed))
+        np.testing.assert_array_equal(recomputed[0], said[-1][1])
         envs.close()
     assert_equal(results[0], results[1])
 
@@ -320,6 +323,35 @@ def test_ids_are_registered_once_with_their_own_clock():
         assert gymnasium.spec(row.id).max_episode_steps is None
         assert row.id.endswith("-v0")
         assert row.eval_steps is None or row.eval_steps >= 1
+
+
+@pytest.mark.parametrize("mode", ["human", "rgb_array_list"])
+def test_gymnasium_makes_the_other_render_modes_of_rgb_array(mode):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        env = gymnasium.make("GC-Gridworld-v0", size=5, render_mode=mode)
+    assert env.unwrapped.render_mode == "rgb_array"
+    assert env.render_mode == mode
+
+
+@pytest.mark.parametrize("make", [gymnasium.make, functools.partial(gymnasium.make_vec, num_envs=2)])
+def test_a_pickled_spec_makes_the_same_environment(make):
+    env = make("GC-ContinuousSeek-v0", dim=3, horizon=7, goals=[0, 1])
+    spec = pickle.loads(pickle.dumps(env.spec))
+    assert spec == env.spec
+    again = gymnasium.make(spec) if isinstance(env, gymnasium.Env) else gymnasium.make_vec(spec)
+    assert again.observation_space == env.observation_space
+    assert (again.unwrapped.horizon, again.unwrapped.goals.names) == (7, env.unwrapped.goals.names)
+
+
+@pytest.mark.parametrize("make", [entry_points.make_env, entry_points.make_vector_env])
+def test_entry_points_give_each_argument_to_whom_it_is_for(make):
+    env = make(env_id="GC-Gridworld-v0", size=5, goals=[0, 2], horizon=3, on_success="continue", all_goals_info=False)
+    assert (env.horizon, env.on_success, env.all_goals_info) == (3, OnSuccess.CONTINUE, False)
+    assert env.goals.num_goals == 2
+    assert env.task.walls.shape == (5, 5)
+    with pytest.raises(TypeError, match="GC-Gridworld-v0 takes no argument 'sise'; it takes: size, wall_density"):
+        make(env_id="GC-Gridworld-v0", sise=5)
 
 
 def test_a_missing_extra_names_the_pip_command(monkeypatch):

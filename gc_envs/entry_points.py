@@ -1,0 +1,50 @@
+"""What Gymnasium calls to make the registered environments: an id and keyword arguments become an environment."""
+
+import inspect
+from typing import Any
+
+from gc_envs.core.gym_env import GoalEnv
+from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.registration import make_task
+
+
+def make_env(*, env_id: str, **kwargs: Any) -> GoalEnv:
+    """Make a single environment, as `gymnasium.make(env_id, **kwargs)` does.
+
+    Args:
+        env_id: A registered id.
+        kwargs: The keyword arguments of `GoalEnv`, `goals` (the only goals to use), and the task's own arguments.
+
+    Raises:
+        ValueError, TypeError, ModuleNotFoundError: As `make_task` and `GoalEnv` raise them.
+    """
+    env_kwargs, task_kwargs = _split_arguments(GoalEnv, kwargs)
+    return GoalEnv(make_task(env_id, **task_kwargs), **env_kwargs)
+
+
+def make_vector_env(*, env_id: str, num_envs: int = 1, **kwargs: Any) -> GoalVectorEnv:
+    """Make a vector environment, as `gymnasium.make_vec(env_id, num_envs, **kwargs)` does.
+
+    Args:
+        env_id: A registered id.
+        num_envs: The number of environments.
+        kwargs: The keyword arguments of `GoalVectorEnv`, `goals` (the only goals to use), and the task's own arguments.
+
+    Raises:
+        ValueError, TypeError, ModuleNotFoundError: As `make_task` and `GoalVectorEnv` raise them.
+    """
+    env_kwargs, task_kwargs = _split_arguments(GoalVectorEnv, kwargs)
+    return GoalVectorEnv(make_task(env_id, **task_kwargs), num_envs, **env_kwargs)
+
+
+# Gymnasium reads the render modes here to offer "human" and "rgb_array_list" as wrappers around "rgb_array".
+make_env.metadata = GoalEnv.metadata  # type: ignore[attr-defined]
+make_vector_env.metadata = GoalVectorEnv.metadata  # type: ignore[attr-defined]
+
+
+def _split_arguments(env_class: type, kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments that `env_class` takes by keyword, and the others, which `make_task` takes or refuses."""
+    parameters = inspect.signature(env_class).parameters.values()
+    names = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"goals"}
+    own = {name: value for name, value in kwargs.items() if name in names}
+    return own, {name: value for name, value in kwargs.items() if name not in names}
