@@ -148,12 +148,13 @@ def step_envs(env: BatchEnv, rules: Rules, envs: EnvState, done: Array, actions:
         actions: [N, ...].
     """
     xp = array_namespace(envs.achieved)
-    same_step = rules.autoreset_mode is AutoresetMode.SAME_STEP
-    waiting = done if rules.autoreset_mode is AutoresetMode.NEXT_STEP else xp.zeros_like(done)
+    mode = rules.autoreset_mode
+    same_step = mode is AutoresetMode.SAME_STEP
+    waiting = done if mode is AutoresetMode.NEXT_STEP else xp.zeros_like(done)
     envs, outcome = env.step_where(envs, actions, ~waiting)
     mask = outcome.done if same_step else waiting
     final, success = None, outcome.success
-    if is_known_empty(mask):
+    if mode is AutoresetMode.DISABLED or is_known_empty(mask):
         observation = env.observe_all(envs)
     else:
         if same_step:

@@ -96,7 +96,8 @@ class FuncGoalEnv:
 
     def observe_all(self, envs: EnvState) -> dict[str, Any]:
         """Return Gymnasium's goal dictionary for N environments."""
-        return jax.vmap(self.observe)(envs)
+        observation: dict[str, Any] = for_each(self.observe, envs)
+        return observation
 
     def all_goals(self, envs: EnvState) -> dict[str, Array]:
         """Return `info["all_goals"]` for one environment or many: `achieved` and `reward`, [..., G] each."""
@@ -108,7 +109,7 @@ class FuncGoalEnv:
         The others are stepped too, because a compiled program gains nothing by leaving them out, but keep their keys,
         so that what they are reset to does not depend on it. Their outcomes are to be ignored.
         """
-        stepped, outcome = jax.vmap(self.step)(envs, actions)
+        stepped, outcome = for_each(self.step, envs, actions)
         return stepped._replace(key=jnp.where(mask[:, None], stepped.key, envs.key)), outcome
 
     def reset_where(
@@ -138,16 +139,16 @@ class FuncGoalEnv:
             The states, and the observations (None if none were given).
         """
 
-        def reset(index: Array) -> EnvState:
+        def reset(index: Array) -> Any:
             keys = envs.key.at[index].get(mode="clip")
             if desired is None or given is None:
-                return jax.vmap(lambda key: self.reset(key, sample_goal))(keys)
+                return for_each(lambda key: self.reset(key, sample_goal), keys)
 
             def reset_one(key: Array, goal: Array, is_given: Array) -> EnvState:
                 sample = sample_goal or self.task.sample_goal
                 return self.reset(key, lambda *args: jnp.where(is_given, goal, sample(*args)))
 
-            return jax.vmap(reset_one)(keys, *(x.at[index].get(mode="clip") for x in (desired, given)))
+            return for_each(reset_one, keys, *(x.at[index].get(mode="clip") for x in (desired, given)))
 
         def reset_batch(carry: tuple[EnvState, Any, Array]) -> tuple[EnvState, Any, Array]:
             envs, observation, waiting = carry
@@ -170,6 +171,18 @@ class FuncGoalEnv:
         shapes = jax.eval_shape(jax.vmap(self.reset), keys)
         zeros: EnvState = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
         return zeros._replace(key=keys)
+
+
+def for_each(function: Callable[..., Any], *trees: Any) -> Any:
+    """Apply `function` to each of the N entries of `trees`, as `jax.vmap(function)(*trees)` does.
+
+    A single entry is computed without a batch axis: batched conditionals compute all their branches, so that a step of
+    one Craftax environment would take 4.5 times as long.
+    """
+    if jax.tree.leaves(trees)[0].shape[0] != 1:
+        return jax.vmap(function)(*trees)
+    result = function(*jax.tree.map(lambda leaf: leaf[0], trees))
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], result)
 
 
 def default_pool(num_envs: int) -> int:
