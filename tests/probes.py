@@ -52,20 +52,20 @@ class ChainTask(Task[ChainState]):
         return (state.cell == 2) & self.cliff
 
 
-class PointWorld:
-    """A `BatchSimulator` of points on a line: x' = x + a, starting in [-1, 1); a point beyond 5 breaks its simulation."""
+class PointSimulator:
+    """A `BatchSimulator` of points on a line: x' = x + a, starting in [-1, 1); one beyond 5 diverges."""
 
     def __init__(self, num_envs):
         self.position = np.zeros((num_envs, 1))
 
-    def reset(self, lanes, generators):
-        self.position[lanes] = [[generator.uniform(-1, 1)] for generator in generators]
+    def reset(self, indices, generators):
+        self.position[indices] = [[generator.uniform(-1, 1)] for generator in generators]
 
-    def step(self, lanes, actions):
-        moved = self.position[lanes] + np.clip(actions, -1, 1)
-        fault = ~(np.abs(moved) <= 5).all(axis=1)  # true for NaN too
-        self.position[lanes[~fault]] = moved[~fault]
-        return fault
+    def step(self, indices, actions):
+        moved = self.position[indices] + np.clip(actions, -1, 1)
+        diverged = ~(np.abs(moved) <= 5).all(axis=1)  # true for NaN too
+        self.position[indices[~diverged]] = moved[~diverged]
+        return diverged
 
     def observe(self):
         return self.position.astype(np.float32)
@@ -73,8 +73,8 @@ class PointWorld:
     def achieved(self):
         return self.position.astype(np.float32)
 
-    def render(self, lane, desired_goal):
-        return np.full((2, 2, 3), int(10 * self.position[lane, 0]) % 256, np.uint8)
+    def render(self, index, desired_goal):
+        return np.full((2, 2, 3), int(10 * self.position[index, 0]) % 256, np.uint8)
 
     def get_state(self):
         return self.position.copy()
@@ -88,7 +88,7 @@ def _apart(achieved, desired):
 
 
 class PointTask(Task[np.ndarray]):
-    """`PointWorld` with goals in [-2, 2], reached within half a unit; it has no dynamics inside JAX."""
+    """`PointSimulator` with goals in [-2, 2], reached within half a unit; it has no dynamics inside JAX."""
 
     action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
     observation_space = gymnasium.spaces.Box(-5, 5, (1,), np.float32)
@@ -102,9 +102,9 @@ class PointTask(Task[np.ndarray]):
         self.goals = BoxGoals(low, high, threshold=0.5, distance=_apart, achieved_bounds=bounds, num_anchor_goals=8)
 
     def reset(self, key):
-        raise AssertionError("a task with a world is not run by JAX")
+        raise AssertionError("a task with a simulator is not run by JAX")
 
     step = observe = achieved = reset
 
     def make_simulator(self, num_envs):
-        return PointWorld(num_envs)
+        return PointSimulator(num_envs)

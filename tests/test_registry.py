@@ -270,7 +270,7 @@ def test_pickles(row, env):
     copy = pickle.loads(pickle.dumps(env))
     assert copy.observation_space == env.observation_space
     assert copy.goals.names == env.goals.names
-    jax.tree.map(np.testing.assert_array_equal, copy.get_state()["lane"], env.get_state()["lane"])
+    jax.tree.map(np.testing.assert_array_equal, copy.get_state()["engine"], env.get_state()["engine"])
     if row.family in FAST:
         action = sample(env.action_space, 0)
         assert_equal(copy.step(action), env.step(action))

@@ -1,4 +1,4 @@
-"""Faults: a lane whose action is not finite stays where it is and ends; the others never notice."""
+"""Divergence: an environment whose action is not finite keeps its state and ends; the others never notice."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,11 +8,11 @@ from gymnasium.vector import AutoresetMode
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.registration import make_task
 
-LANES = 4
-MOVE = np.full((LANES, 2), [0.5, -0.25], np.float32)
+NUM_ENVS = 4
+MOVE = np.full((NUM_ENVS, 2), [0.5, -0.25], np.float32)
 BROKEN = MOVE.copy()
 BROKEN[1, 0], BROKEN[2] = np.nan, [np.inf, 0]
-FAULTY = [False, True, True, False]
+DIVERGED = [False, True, True, False]
 
 
 @pytest.fixture(scope="module")
@@ -32,22 +32,22 @@ def observed(result):
 
 @pytest.mark.parametrize("array", ["numpy", "jax", "torch"])
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_a_lane_without_a_finite_action_ends_where_it_is(task, array, mode):
+def test_an_environment_without_a_finite_action_ends_where_it_is(task, array, mode):
     convert = libraries(array)
-    envs, twin = (GoalVectorEnv(task, LANES, array=array, autoreset_mode=mode) for _ in range(2))
-    goals = np.float32([[1, 1], [0.5, -0.25], [4, 4], [1, -0.5]])  # lane 1 is at its goal when its action breaks
+    envs, twin = (GoalVectorEnv(task, NUM_ENVS, array=array, autoreset_mode=mode) for _ in range(2))
+    goals = np.float32([[1, 1], [0.5, -0.25], [4, 4], [1, -0.5]])  # environment 1 is at its goal when its action breaks
     for env in (envs, twin):
         env.reset(seed=0, options={"goals": goals})
         first = env.step(convert(MOVE))
-        assert np.asarray(first[4]["diverged"]).tolist() == [False] * LANES
+        assert np.asarray(first[4]["diverged"]).tolist() == [False] * NUM_ENVS
     step, good = envs.step(convert(BROKEN)), twin.step(convert(MOVE))
 
-    assert np.asarray(step[4]["diverged"]).tolist() == np.asarray(step[2]).tolist() == FAULTY
-    assert np.asarray(step[4]["_diverged"]).tolist() == [True] * LANES
+    assert np.asarray(step[4]["diverged"]).tolist() == np.asarray(step[2]).tolist() == DIVERGED
+    assert np.asarray(step[4]["_diverged"]).tolist() == [True] * NUM_ENVS
     assert not np.asarray(step[3]).any()
-    assert np.asarray(step[1]).tolist() == [-1, 0, -1, 0]  # what the place where the lane stays is worth
+    assert np.asarray(step[1]).tolist() == [-1, 0, -1, 0]  # what the place where the environment stays is worth
     assert envs.num_diverged.tolist() == [0, 1, 1, 0]
-    assert twin.num_diverged.tolist() == [0] * LANES
+    assert twin.num_diverged.tolist() == [0] * NUM_ENVS
     np.testing.assert_array_equal(observed(step)[[0, 3]], observed(good)[[0, 3]])
     last = observed(step)
     if mode is AutoresetMode.SAME_STEP:
@@ -58,12 +58,12 @@ def test_a_lane_without_a_finite_action_ends_where_it_is(task, array, mode):
     else:
         np.testing.assert_array_equal(last[1:3], MOVE[1:3])
     if mode is AutoresetMode.DISABLED:
-        envs.reset(options={"reset_mask": np.array(FAULTY)})
+        envs.reset(options={"reset_mask": np.array(DIVERGED)})
 
     after = envs.step(convert(BROKEN if mode is AutoresetMode.NEXT_STEP else MOVE))
     assert np.isfinite(observed(after)).all()
     assert not np.asarray(after[2]).any()
-    if mode is AutoresetMode.NEXT_STEP:  # the step that resets a lane ignores its action, whatever it is
+    if mode is AutoresetMode.NEXT_STEP:  # the step that resets an environment ignores its action, whatever it is
         np.testing.assert_array_equal(observed(after)[1:3], 0)
         assert not np.asarray(after[4]["diverged"]).any()
     assert envs.num_diverged.tolist() == [0, 1, 1, 0]
@@ -71,7 +71,7 @@ def test_a_lane_without_a_finite_action_ends_where_it_is(task, array, mode):
 
 @pytest.mark.parametrize("array", ["numpy", "jax", "torch"])
 def test_shapes_that_are_wrong_are_still_errors(task, array):
-    envs = GoalVectorEnv(task, LANES, array=array)
+    envs = GoalVectorEnv(task, NUM_ENVS, array=array)
     envs.reset(seed=0)
     for wrong in (BROKEN[:2], BROKEN[:, :1], BROKEN[0]):
         with pytest.raises(ValueError, match="action of shape"):
@@ -79,7 +79,7 @@ def test_shapes_that_are_wrong_are_still_errors(task, array):
 
 
 def test_a_fault_commands_no_new_goal(task):
-    """Its lane may be at the goal, but is over."""
+    """The environment may be at its goal, but its episode has ended."""
     envs = GoalVectorEnv(task, 2, on_success="resample", autoreset_mode=AutoresetMode.DISABLED)
     desired = envs.reset(seed=0, options={"goal": np.float32([0.0, 0.0])})[0]["desired_goal"]
     observation, _, terminated, _, info = envs.step(np.full((2, 2), np.nan, np.float32))

@@ -234,7 +234,7 @@ def test_restricted_spaces_know_and_draw_only_their_goals(name):
 
 
 def test_point_sets_cannot_be_restricted():
-    with pytest.raises(ValueError, match="command one with reset"):
+    with pytest.raises(ValueError, match="give one with reset"):
         SPACES["points"].restrict([0])
 
 

@@ -4,6 +4,7 @@ import pickle
 import warnings
 
 import gymnasium
+import jax
 import numpy as np
 import pytest
 from probes import RIGHT, ChainTask
@@ -37,10 +38,10 @@ def ready(env):
     ],
 )
 def test_bad_actions_are_value_errors_and_leave_the_episode_alone(ready, action, message):
-    before = ready.get_state()["lane"]
+    before = ready.get_state()["engine"]["envs"]
     with pytest.raises(ValueError, match=message):
         ready.step(action)
-    after = ready.get_state()["lane"]
+    after = ready.get_state()["engine"]["envs"]
     np.testing.assert_array_equal(before.key, after.key)
     assert before.episode.clock == after.episode.clock
 
@@ -139,9 +140,9 @@ def test_goals_restrict_what_is_drawn_and_told(grid_task):
     whole.reset(options={"goal": names[0]})
     np.testing.assert_array_equal(env.render(), whole.render())
     row, column = map(int, names[1].removeprefix("position/").split("-"))
-    lane = env.get_state()["lane"]
-    lane = lane._replace(state=lane.state._replace(position=np.int32([row, column])))
-    np.testing.assert_array_equal(env.task.achieved(lane.state), [False, True])
+    envs = env.get_state()["engine"]["envs"]
+    envs = envs._replace(state=envs.state._replace(position=np.int32([[row, column]])))
+    np.testing.assert_array_equal(jax.vmap(env.task.achieved)(envs.state)[0], [False, True])
 
 
 @pytest.mark.parametrize("on_success", ["terminate", "continue", "resample"])
@@ -187,10 +188,10 @@ def test_render_draws_the_goal_and_needs_its_mode(grid_task, ready):
 def test_observations_are_the_callers_own(ready):
     """Writing into what was returned changes nothing (a NumPy view of a JAX array is read-only, or worse)."""
     observation, info = ready.reset(seed=0)
-    expected = ready.get_state()["lane"].achieved
+    expected = ready.get_state()["engine"]["envs"].achieved
     observation["achieved_goal"][:] = 7
     info["all_goals"]["achieved"][:] = True
-    np.testing.assert_array_equal(ready.get_state()["lane"].achieved, expected)
+    np.testing.assert_array_equal(ready.get_state()["engine"]["envs"].achieved, expected)
     assert ready.step(0)[0] in ready.observation_space
 
 
@@ -235,7 +236,7 @@ def test_a_step_compiles_once(grid_task, compilations):
         env.step(action)
     env.reset(seed=1, options={"goal": 0})
     env.step(1)
-    assert env._engine._advance._cache_size() == env._engine._start._cache_size() == 1
+    assert env._engine._step._cache_size() == env._engine._reset._cache_size() == 1
     assert compilations.count == before
 
 

@@ -1,4 +1,4 @@
-"""Environments over a world outside JAX: the same contract as over compiled lanes."""
+"""Environments over a simulator outside JAX: the same contract as over compiled ones."""
 
 import pickle
 import subprocess
@@ -15,13 +15,13 @@ from gc_envs.core.goal_subset import restrict
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
 
-LANES = 5
+NUM_ENVS = 5
 
 
 def actions(seed=0, low=-1.0):
     generator = np.random.default_rng(seed)
     while True:
-        yield generator.uniform(low, 1, (LANES, 1)).astype(np.float32)
+        yield generator.uniform(low, 1, (NUM_ENVS, 1)).astype(np.float32)
 
 
 def same(ours, theirs, path=""):
@@ -42,9 +42,9 @@ def test_the_checker_has_nothing_to_say(recwarn):
 @pytest.mark.parametrize("mode", AutoresetMode)
 @pytest.mark.parametrize("on_success", ["terminate", "continue", "resample"])
 def test_lanes_are_single_environments_side_by_side(mode, on_success):
-    envs = GoalVectorEnv(PointTask(), LANES, autoreset_mode=mode, on_success=on_success)
-    singles = [GoalEnv(PointTask(), on_success=on_success) for _ in range(LANES)]
-    draw, over, ends = actions(), np.zeros(LANES, bool), 0
+    envs = GoalVectorEnv(PointTask(), NUM_ENVS, autoreset_mode=mode, on_success=on_success)
+    singles = [GoalEnv(PointTask(), on_success=on_success) for _ in range(NUM_ENVS)]
+    draw, over, ends = actions(), np.zeros(NUM_ENVS, bool), 0
     observation, info = envs.reset(seed=3)
     firsts = [env.reset(seed=3 + i) for i, env in enumerate(singles)]
     for _ in range(30):
@@ -72,14 +72,14 @@ def test_lanes_are_single_environments_side_by_side(mode, on_success):
             same(info["all_goals"]["reward"][i], their_info["all_goals"]["reward"])
         over = terminated | truncated
         ends += over.sum()
-    assert ends >= 4 * LANES
-    assert len(firsts) == LANES
+    assert ends >= 4 * NUM_ENVS
+    assert len(firsts) == NUM_ENVS
 
 
 def test_it_agrees_with_gymnasiums_own_vector_environment():
     gymnasium.register("PointTest-v0", lambda: GoalEnv(PointTask()))
-    theirs = SyncVectorEnv([lambda: gymnasium.make("PointTest-v0", disable_env_checker=True)] * LANES)
-    ours, draw = GoalVectorEnv(PointTask(), LANES), actions()
+    theirs = SyncVectorEnv([lambda: gymnasium.make("PointTest-v0", disable_env_checker=True)] * NUM_ENVS)
+    ours, draw = GoalVectorEnv(PointTask(), NUM_ENVS), actions()
     for env in (ours, theirs):
         env.reset(seed=0)
     for _ in range(20):
@@ -93,7 +93,7 @@ def test_it_agrees_with_gymnasiums_own_vector_environment():
 
 
 def test_goals_and_starts_differ_between_episodes_and_never_hold_at_first():
-    envs = GoalVectorEnv(PointTask(), LANES, autoreset_mode=AutoresetMode.SAME_STEP)
+    envs = GoalVectorEnv(PointTask(), NUM_ENVS, autoreset_mode=AutoresetMode.SAME_STEP)
     observation, info = envs.reset(seed=0)
     starts, goals = [observation["observation"]], [observation["desired_goal"]]
     for t in range(18):
@@ -103,10 +103,10 @@ def test_goals_and_starts_differ_between_episodes_and_never_hold_at_first():
             goals.append(observation["desired_goal"])
             assert not info["is_success"].any()
     assert len(starts) == 4
-    assert len(np.unique(np.concatenate(starts))) == len(np.unique(np.concatenate(goals))) == 4 * LANES
+    assert len(np.unique(np.concatenate(starts))) == len(np.unique(np.concatenate(goals))) == 4 * NUM_ENVS
 
 
-def test_faults_end_a_lane_where_it_is_and_are_counted():
+def test_a_step_that_diverges_ends_an_environment_where_it_is_and_are_counted():
     envs = GoalVectorEnv(PointTask(), 2, horizon=100, autoreset_mode=AutoresetMode.SAME_STEP)
     envs.reset(seed=0)
     for _ in range(8):
@@ -130,7 +130,7 @@ def test_faults_end_a_lane_where_it_is_and_are_counted():
 
 @pytest.mark.parametrize("copy", ["state", "pickle"])
 def test_going_on_from_a_saved_state(copy):
-    envs = GoalVectorEnv(PointTask(), LANES, on_success="resample")
+    envs = GoalVectorEnv(PointTask(), NUM_ENVS, on_success="resample")
     envs.reset(seed=1)
     draw = actions(1)
     for _ in range(8):
@@ -138,7 +138,7 @@ def test_going_on_from_a_saved_state(copy):
     if copy == "pickle":
         other = pickle.loads(pickle.dumps(envs))
     else:
-        other = GoalVectorEnv(PointTask(), LANES, on_success="resample")
+        other = GoalVectorEnv(PointTask(), NUM_ENVS, on_success="resample")
         other.set_state(envs.get_state())
     for _ in range(12):
         action = next(draw)
@@ -146,7 +146,7 @@ def test_going_on_from_a_saved_state(copy):
 
 
 def test_what_is_returned_is_the_callers_own():
-    envs, twin = (GoalVectorEnv(PointTask(), LANES, autoreset_mode=AutoresetMode.SAME_STEP) for _ in range(2))
+    envs, twin = (GoalVectorEnv(PointTask(), NUM_ENVS, autoreset_mode=AutoresetMode.SAME_STEP) for _ in range(2))
     result, draw = envs.reset(seed=0), actions()
     twin.reset(seed=0)
 

@@ -15,23 +15,23 @@ from probes import RIGHT, ChainTask
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
 
-LANES, HORIZON = 4, 7
+NUM_ENVS, HORIZON = 4, 7
 
 
 def make(grid_task, **kwargs):
-    return GoalVectorEnv(grid_task, LANES, **{"horizon": HORIZON} | kwargs)
+    return GoalVectorEnv(grid_task, NUM_ENVS, **{"horizon": HORIZON} | kwargs)
 
 
 def sync(grid_task, mode, **kwargs):
     return SyncVectorEnv(
-        [lambda: GoalEnv(grid_task, **{"horizon": HORIZON} | kwargs) for _ in range(LANES)], autoreset_mode=mode
+        [lambda: GoalEnv(grid_task, **{"horizon": HORIZON} | kwargs) for _ in range(NUM_ENVS)], autoreset_mode=mode
     )
 
 
 def actions(seed=0):
     random = np.random.default_rng(seed)
     while True:
-        yield random.integers(0, 4, LANES)
+        yield random.integers(0, 4, NUM_ENVS)
 
 
 def assert_same_infos(ours, theirs):
@@ -113,20 +113,20 @@ def test_a_masked_reset_seeds_the_masked_lanes_only(grid_task, seed):
 def test_lane_i_is_the_single_environment_seeded_with_s_plus_i(grid_task):
     envs, single = make(grid_task), GoalEnv(grid_task, horizon=HORIZON)
     observation, _ = envs.reset(seed=10)
-    for lane in range(LANES):
-        assert_same_trees({k: v[lane] for k, v in observation.items()}, single.reset(seed=10 + lane)[0])
+    for i in range(NUM_ENVS):
+        assert_same_trees({k: v[i] for k, v in observation.items()}, single.reset(seed=10 + i)[0])
     assert_same_trees(envs.reset(seed=[10, 11, 12, 13])[0], observation)
 
 
-def test_consecutive_episodes_of_a_lane_have_different_goals(grid_task):
+def test_consecutive_episodes_of_an_environment_have_different_goals(grid_task):
     """JaxGCRL #53: auto-reset replayed the first reset, so one goal served the whole training run."""
     for mode in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
         envs = make(grid_task, autoreset_mode=mode, horizon=1)
         goals = [envs.reset(seed=0)[1]["goal"]]
-        goals += [envs.step(np.zeros(LANES, int))[4]["goal"] for _ in range(24)]
+        goals += [envs.step(np.zeros(NUM_ENVS, int))[4]["goal"] for _ in range(24)]
         goals = np.stack(goals)[:: 2 if mode is AutoresetMode.NEXT_STEP else 1]
         assert all(len(set(column.tolist())) > 4 for column in goals.T)
-        assert len({tuple(column) for column in goals.T}) == LANES
+        assert len({tuple(column) for column in goals.T}) == NUM_ENVS
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_gymnasiums_vector_wrappers_give_what_they_give_over_a_sync_vector_env(g
                 for key in ("r", "l"):
                     np.testing.assert_allclose(ours[4]["episode"][key], theirs[4]["episode"][key])
         if wrapper == "info_list":
-            assert len(ours[4]) == len(theirs[4]) == LANES
+            assert len(ours[4]) == len(theirs[4]) == NUM_ENVS
             for mine, other in zip(ours[4], theirs[4], strict=True):
                 assert mine["is_success"] == other["is_success"]
                 np.testing.assert_array_equal(mine["all_goals"]["achieved"], other["all_goals"]["achieved"])
@@ -189,12 +189,12 @@ def test_final_observation_and_info_are_those_acted_into(grid_task):
             assert "final_obs" not in info
             continue
         final = info["final_info"]
-        for lane in np.flatnonzero(over):
-            last = info["final_obs"][lane]
-            assert final["goal"][lane] == commanded[lane] == last["desired_goal"].argmax()
-            assert final["is_success"][lane] == terminated[lane] == bool(reward[lane])
-            np.testing.assert_array_equal(last["achieved_goal"], final["all_goals"]["achieved"][lane])
-            np.testing.assert_array_equal(observation["observation"][lane], [2, 2])  # the next start, the centre
+        for i in np.flatnonzero(over):
+            last = info["final_obs"][i]
+            assert final["goal"][i] == commanded[i] == last["desired_goal"].argmax()
+            assert final["is_success"][i] == terminated[i] == bool(reward[i])
+            np.testing.assert_array_equal(last["achieved_goal"], final["all_goals"]["achieved"][i])
+            np.testing.assert_array_equal(observation["observation"][i], [2, 2])  # the next start, the centre
 
 
 def test_numpy_arrays_are_fresh_and_writable(grid_task):
@@ -246,17 +246,17 @@ def test_other_libraries_carry_the_same_numbers(grid_task, array, mode):
         if mode is AutoresetMode.SAME_STEP and len(ours) > 2:
             mask = np.asarray(ours[4]["_final_obs"])
             np.testing.assert_array_equal(mask, theirs[2] | theirs[3])
-            for lane in np.flatnonzero(mask):
-                for name, value in theirs[4]["final_obs"][lane].items():
-                    np.testing.assert_array_equal(np.asarray(ours[4]["final_obs"][name])[lane], value)
-                assert ours[4]["final_info"]["goal"][lane] == theirs[4]["final_info"]["goal"][lane]
+            for i in np.flatnonzero(mask):
+                for name, value in theirs[4]["final_obs"][i].items():
+                    np.testing.assert_array_equal(np.asarray(ours[4]["final_obs"][name])[i], value)
+                assert ours[4]["final_info"]["goal"][i] == theirs[4]["final_info"]["goal"][i]
 
 
 def test_torch_arrays_share_the_memory_of_the_jax_ones(grid_task):
     torch = pytest.importorskip("torch")
     envs = make(grid_task, array="torch")
     source = jax.numpy.arange(6.0).block_until_ready()
-    assert envs._engine.convert(source).data_ptr() == source.unsafe_buffer_pointer()
+    assert envs._engine._convert(source).data_ptr() == source.unsafe_buffer_pointer()
     observation, _ = envs.reset(seed=0)
     assert observation["desired_goal"].dtype == torch.float32
 
@@ -278,10 +278,10 @@ def test_a_step_compiles_once(grid_task, compilations, array, mode):
 
 
 @pytest.mark.parametrize("kind", ["one name", "one index", "names", "indices", "index array", "arrays"])
-def test_goals_are_commanded_for_all_lanes_or_lane_by_lane(grid_task, kind):
+def test_goals_are_commanded_for_all_environments_or_each(grid_task, kind):
     goals = grid_task.goals
     one = kind.startswith("one")
-    wanted = [5] * LANES if one else [3, 0, 5, 3]
+    wanted = [5] * NUM_ENVS if one else [3, 0, 5, 3]
     option = {
         "one name": goals.names[5],
         "one index": 5,
@@ -311,9 +311,9 @@ def test_a_masked_reset_commands_goals_in_its_lanes_only(grid_task):
         ({"goal": "position/0-9"}, "nearest"),
         ({"goals": [0, 1, 2, 99]}, "outside"),
         ({"mask": 1}, "unknown reset option 'mask'"),
-        ({"reset_mask": np.zeros(LANES, bool)}, "reset_mask"),
-        ({"reset_mask": np.ones(LANES + 1, bool)}, "reset_mask"),
-        ({"reset_mask": np.ones(LANES, int)}, "reset_mask"),
+        ({"reset_mask": np.zeros(NUM_ENVS, bool)}, "reset_mask"),
+        ({"reset_mask": np.ones(NUM_ENVS + 1, bool)}, "reset_mask"),
+        ({"reset_mask": np.ones(NUM_ENVS, int)}, "reset_mask"),
     ],
 )
 def test_bad_reset_options_are_named(grid_task, options, message):
@@ -323,7 +323,9 @@ def test_bad_reset_options_are_named(grid_task, options, message):
         envs.reset(options=options)
 
 
-@pytest.mark.parametrize("action", [[0, 1], np.zeros((LANES, 1), int), [0.5] * LANES, [np.nan] * LANES, [0, 1, 2, 4]])
+@pytest.mark.parametrize(
+    "action", [[0, 1], np.zeros((NUM_ENVS, 1), int), [0.5] * NUM_ENVS, [np.nan] * NUM_ENVS, [0, 1, 2, 4]]
+)
 def test_bad_actions_are_value_errors(grid_task, action):
     envs = make(grid_task)
     envs.reset(seed=0)
@@ -334,18 +336,18 @@ def test_bad_actions_are_value_errors(grid_task, action):
 def test_wrong_use_is_named(grid_task):
     envs = make(grid_task, autoreset_mode="Disabled")
     with pytest.raises(gymnasium.error.ResetNeeded):
-        envs.step(np.zeros(LANES, int))
-    with pytest.raises(gymnasium.error.ResetNeeded, match="all lanes"):
+        envs.step(np.zeros(NUM_ENVS, int))
+    with pytest.raises(gymnasium.error.ResetNeeded, match="all environments"):
         envs.reset(options={"reset_mask": np.array([True, False, False, False])})
     with pytest.raises(ValueError, match="3 seeds given for 4"):
         envs.reset(seed=[1, 2, 3])
     envs.reset(seed=0)
     for _ in range(HORIZON):
-        result = envs.step(np.zeros(LANES, int))
+        result = envs.step(np.zeros(NUM_ENVS, int))
         if (result[2] | result[3]).any():
             break
     with pytest.raises(gymnasium.error.ResetNeeded, match="have ended"):
-        envs.step(np.zeros(LANES, int))
+        envs.step(np.zeros(NUM_ENVS, int))
     for kwargs, message in (({"num_envs": 0}, "num_envs"), ({"array": "cupy"}, "cupy")):
         with pytest.raises(ValueError, match=message):
             GoalVectorEnv(grid_task, **kwargs)
@@ -361,7 +363,7 @@ def test_compute_reward_is_at_hand_without_unwrapping(grid_task):
         same = (observation["desired_goal"] == desired).all(-1)  # not reset meanwhile
         judged = envs.compute_reward(observation["achieved_goal"], desired, info)
         np.testing.assert_array_equal(judged[same], reward[same])
-        relabelled = envs.compute_reward(observation["achieved_goal"], observation["achieved_goal"], [info] * LANES)
+        relabelled = envs.compute_reward(observation["achieved_goal"], observation["achieved_goal"], [info] * NUM_ENVS)
         np.testing.assert_array_equal(relabelled, 1)
 
 
@@ -426,13 +428,13 @@ for mode in ("NextStep", "SameStep"):
     envs = GoalVectorEnv(make_task("GC-Gridworld-v0", size=5), 4, array="jax", device=device, horizon=3,
                          autoreset_mode=mode)
     observation, info = envs.reset(seed=0)
-    check((observation, envs._engine.lanes, {k: v for k, v in info.items() if k[0] != "_" and k != "all_goals"}))
+    check((observation, envs._engine.envs, {k: v for k, v in info.items() if k[0] != "_" and k != "all_goals"}))
     for t in range(8):
         with jax.transfer_guard_device_to_host("disallow"):
             observation, reward, terminated, truncated, info = envs.step(
                 jax.device_put(np.full(4, t % 4, np.int32), device)
             )
-        check((observation, reward, terminated, truncated, envs._engine.lanes, info["all_goals"]["achieved"]))
+        check((observation, reward, terminated, truncated, envs._engine.envs, info["all_goals"]["achieved"]))
         if t == 1:
             before = len(compiled)
     assert len(compiled) == before, "a later step compiled again"

@@ -116,7 +116,7 @@ def at_hand(envs, actions):
     before = envs.get_state()
     reached = envs.step(actions)[0]["achieved_goal"]
     chosen = np.arange(envs.num_envs) % 2 == 1
-    before["lanes"]["desired"][chosen] = reached[chosen]
+    before["engine"]["desired"][chosen] = reached[chosen]
     envs.set_state(before)
     return chosen
 
@@ -128,7 +128,7 @@ def test_success_is_what_rewards_say_and_ends_what_it_should(env_id, on_success)
     trail(envs, 5, seed=0)
     actions = next(draw(envs, 7))
     chosen = at_hand(envs, actions)
-    desired = envs.get_state()["lanes"]["desired"]
+    desired = envs.get_state()["engine"]["desired"]
     observation, reward, terminated, truncated, info = envs.step(actions)
     assert info["is_success"].tolist() == chosen.tolist()
     assert terminated.tolist() == (chosen & (on_success == "terminate")).tolist()
