@@ -20,7 +20,7 @@ def avals(tree):
 
 
 def test_types_never_change(case):
-    """States after a reset and after a step have the same strong types, so a loop can carry them and nothing recompiles."""
+    """States after a reset and a step have the same strong types, so a loop can carry them and nothing recompiles."""
     task = case.task
     for key in (jax.random.key(0), jax.random.PRNGKey(0)):
         start = jax.eval_shape(task.reset, key)
