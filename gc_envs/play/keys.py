@@ -71,7 +71,7 @@ class Bindings:
     held: Mapping[int, float] = field(default_factory=dict)
 
     def page(self, key: str, current: int) -> int | None:
-        """Return the page that `key` turns to, or None. Tab turns to the next, a digit without another use to its own."""
+        """Return the page that `key` turns to, or None: Tab turns to the next, a digit without other use to its own."""
         if len(self.pages) == 1 or key in self.pages[current].actions:
             return None
         if key == "tab":
