@@ -19,7 +19,7 @@ GOALS = np.array([[0.0], [1.0], [3.0]])
 
 
 class Line(gymnasium.Env):
-    """A position on a line, moved by -1, 0 or 1; a goal within 0.25 is reached, with reward 0 there and -1 elsewhere."""
+    """A position on a line, moved by -1, 0 or 1; a goal within 0.25 is reached. Rewards are 0 and -1."""
 
     observation_space = gymnasium.spaces.Dict(
         {
