@@ -52,10 +52,10 @@ def main(steps: int = 10_000, size: int = 5, seed: int = 0) -> float:
         epsilon = max(0.1, 1 - 2 * update * NUM_ENVS / steps)
         random = rng.integers(actions, size=NUM_ENVS)
         action = np.where(rng.random(NUM_ENVS) < epsilon, random, act(observation))
-        following, _, terminated, truncated, info = envs.step(action)
-        columns = observation["observation"], action, following["observation"], info["all_goals"]["achieved"]
+        next_observation, _, terminated, truncated, info = envs.step(action)
+        columns = observation["observation"], action, next_observation["observation"], info["all_goals"]["achieved"]
         replay += [row for row, reset in zip(zip(*columns, strict=True), resetting, strict=True) if not reset]
-        observation, resetting = following, terminated | truncated
+        observation, resetting = next_observation, terminated | truncated
 
         sample = [replay[i] for i in rng.integers(len(replay), size=BATCH)]
         cell, taken, next_cell, achieved = map(np.stack, zip(*sample, strict=True))
