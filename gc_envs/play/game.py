@@ -84,7 +84,7 @@ class Game:
         self.observation, _, terminated, truncated, self.info = self.env.step(action)
         self.steps += 1
         self.reached |= self.info["is_success"]
-        self.end = "the world has ended" if terminated else "out of time" if truncated else ""
+        self.end = "terminated" if terminated else "out of time" if truncated else ""
 
     def panel(self) -> list[Line]:
         """Return the lines of the panel above the keys."""

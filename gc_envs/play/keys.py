@@ -57,9 +57,7 @@ class Keyboard:
     """The way in which an environment is played."""
 
     pages: Callable[[gymnasium.Space], tuple[Page, ...]]  # for an action space
-    held: Mapping[int, float] = field(
-        default_factory=dict
-    )  # the held action at the start of an episode, by index; 0 elsewhere
+    held: Mapping[int, float] = field(default_factory=dict)  # held at the start of an episode, by index; 0 elsewhere
     horizon: int | None = None  # steps of an episode where people need more than the task's own
 
 
