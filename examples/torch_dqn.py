@@ -1,7 +1,7 @@
 """A goal-conditioned DQN in plain PyTorch and Gymnasium that learns about every goal from every step.
 
-The network gives Q of all goals at once, [B, G, A], and every transition trains all of them: `info["all_goals"]` says
-which goals hold in the state reached, so a goal that was never commanded is learned as well as the one that was.
+The network computes the values of all goals at once, [B, G, A], and every transition trains all of them:
+`info["all_goals"]` says which goals hold in the next state, so the agent also learns goals that no episode was given.
 
     python examples/torch_dqn.py --steps 10000
 """
@@ -17,7 +17,8 @@ from torch.nn.functional import mse_loss, one_hot
 import gc_envs
 from gc_envs.evaluation import format_table
 
-LANES, BATCH, GAMMA, SYNC = 16, 256, 0.95, 50  # SYNC: updates between two copies into the target network
+NUM_ENVS, BATCH, GAMMA = 16, 256, 0.95
+TARGET_INTERVAL = 50  # updates between two copies into the target network
 
 
 def main(steps: int = 10_000, size: int = 5, seed: int = 0) -> float:
@@ -25,7 +26,7 @@ def main(steps: int = 10_000, size: int = 5, seed: int = 0) -> float:
     torch.manual_seed(seed)
     torch.set_num_threads(1)  # so small a network is fastest on one core
     rng = np.random.default_rng(seed)
-    envs = gymnasium.make_vec("gc_envs:GC-Gridworld-v0", num_envs=LANES, size=size)
+    envs = gymnasium.make_vec("gc_envs:GC-Gridworld-v0", num_envs=NUM_ENVS, size=size)
     goals, actions = envs.goals.num_goals, int(envs.single_action_space.n)
 
     def make_network() -> Sequential:
@@ -38,34 +39,34 @@ def main(steps: int = 10_000, size: int = 5, seed: int = 0) -> float:
     def encode(cells: np.ndarray) -> torch.Tensor:  # row and column [B, 2] -> [B, 2, size]
         return one_hot(torch.as_tensor(cells).long(), size).float()
 
-    def act(observation: dict[str, np.ndarray]) -> np.ndarray:  # greedy for the commanded goals: [B]
+    def act(observation: dict[str, np.ndarray]) -> np.ndarray:  # greedy for the desired goals: [B]
         with torch.no_grad():
             values = network(encode(observation["observation"])).numpy()
         goal = observation["desired_goal"].argmax(axis=-1)
         return values[np.arange(len(goal)), goal].argmax(axis=-1)
 
-    replay: list[tuple[np.ndarray, ...]] = []  # cell, action, cell reached, goals that hold there [G]
+    replay: list[tuple[np.ndarray, ...]] = []  # cell, action, next cell, goals that hold there [G]
     observation, _ = envs.reset(seed=seed)
-    resetting = np.zeros(LANES, bool)  # lanes whose episode has ended: Gymnasium's next step only resets them
-    for update in range(max(1, steps // LANES)):
-        epsilon = max(0.1, 1 - 2 * update * LANES / steps)
-        random = rng.integers(actions, size=LANES)
-        action = np.where(rng.random(LANES) < epsilon, random, act(observation))
-        reached, _, terminated, truncated, info = envs.step(action)
-        seen = observation["observation"], action, reached["observation"], info["all_goals"]["achieved"]
-        replay += [row for row, reset in zip(zip(*seen, strict=True), resetting, strict=True) if not reset]
-        observation, resetting = reached, terminated | truncated
+    resetting = np.zeros(NUM_ENVS, bool)  # where an episode has ended: the next step only resets that environment
+    for update in range(max(1, steps // NUM_ENVS)):
+        epsilon = max(0.1, 1 - 2 * update * NUM_ENVS / steps)
+        random = rng.integers(actions, size=NUM_ENVS)
+        action = np.where(rng.random(NUM_ENVS) < epsilon, random, act(observation))
+        next_observation, _, terminated, truncated, info = envs.step(action)
+        columns = observation["observation"], action, next_observation["observation"], info["all_goals"]["achieved"]
+        replay += [row for row, reset in zip(zip(*columns, strict=True), resetting, strict=True) if not reset]
+        observation, resetting = next_observation, terminated | truncated
 
         sample = [replay[i] for i in rng.integers(len(replay), size=BATCH)]
-        cell, taken, cell_reached, holds = map(np.stack, zip(*sample, strict=True))
-        with torch.no_grad():  # a goal that is reached pays 1 and is over, whichever goal was commanded
-            goes_on = GAMMA * target(encode(cell_reached)).amax(dim=-1)
-            values = torch.where(torch.as_tensor(holds), 1.0, goes_on)  # [B, G]
+        cell, taken, next_cell, achieved = map(np.stack, zip(*sample, strict=True))
+        with torch.no_grad():  # a goal that is reached has value 1 and no future, whatever the desired goal
+            future = GAMMA * target(encode(next_cell)).amax(dim=-1)
+            values = torch.where(torch.as_tensor(achieved), 1.0, future)  # [B, G]
         loss = mse_loss(network(encode(cell))[np.arange(BATCH), :, taken], values)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if update % SYNC == 0:
+        if update % TARGET_INTERVAL == 0:
             target.load_state_dict(network.state_dict())
 
     result = gc_envs.evaluate(act, "GC-Gridworld-v0", env_kwargs={"size": size}, max_steps=30)
@@ -75,7 +76,7 @@ def main(steps: int = 10_000, size: int = 5, seed: int = 0) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--size", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=10_000, help="environment steps in all")
+    parser.add_argument("--size", type=int, default=5, help="rows and columns of the map")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers")
     main(**vars(parser.parse_args()))

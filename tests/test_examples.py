@@ -40,11 +40,11 @@ def test_sb3_her_learns():
 
 def test_torchrl():
     pytest.importorskip("torchrl")
-    assert load("torchrl_env").main(steps=60, lanes=4) > 0
+    assert load("torchrl_env").main(steps=60, num_envs=4) > 0
 
 
 def test_pure_jax():
-    assert load("pure_jax").main(steps=200, lanes=32) == 1.0
+    assert load("pure_jax").main(steps=200, num_envs=32) == 1.0
 
 
 def test_manipulation():

@@ -1,4 +1,4 @@
-"""The play window, headless: SDL's dummy driver and events made by hand."""
+"""The play window without a display: SDL's dummy driver and events made by the tests."""
 
 import importlib.util
 import os
@@ -108,7 +108,7 @@ def test_moves_goals_and_end(window, game):
     window.handle(key("n"), game)
     assert not game.reached
     assert game.goal not in ("position/2-4", "position/1-4")
-    assert game.steps == 3, "a new goal leaves the world as it is"
+    assert game.steps == 3, "a new goal leaves the state as it is"
     target = [int(part) for part in game.goal.split("/")[1].split("-")]
     moves = ["down"] * (target[0] - 1) + ["up"] * (1 - target[0]) + ["left"] * (4 - target[1])
     for name in moves:
@@ -296,14 +296,14 @@ def test_draw(window, game):
 
 def test_play_from_start_to_quit(monkeypatch):
     script = [key("right"), key("right"), pygame.event.Event(pygame.WINDOWEXPOSED), key("escape")]
-    said, drawn = [], []
+    messages, panels = [], []
     monkeypatch.setattr(pygame.event, "wait", lambda: script.pop(0))
-    monkeypatch.setattr(Window, "say", lambda self, text: said.append(text))
-    monkeypatch.setattr(Window, "draw", lambda self, game: drawn.append(game.panel()))
+    monkeypatch.setattr(Window, "show_message", lambda self, text: messages.append(text))
+    monkeypatch.setattr(Window, "draw", lambda self, game: panels.append(game.panel()))
     play("GC-Gridworld-v0", goal="position/2-4", seed=0, env_kwargs=GRID)
-    assert said[0].startswith("compiling ...")
-    assert [panel[1][0].split()[1] for panel in drawn] == ["0", "1", "2", "2"]
-    assert drawn[-1][0] == ("goal: position/2-4  (reached)", REACHED)
+    assert messages[0].startswith("compiling ...")
+    assert [panel[1][0].split()[1] for panel in panels] == ["0", "1", "2", "2"]
+    assert panels[-1][0] == ("goal: position/2-4  (reached)", REACHED)
     assert not pygame.display.get_init()
 
 

@@ -1,8 +1,8 @@
 """The goals of Craftax (512) and Craftax-Classic (136): every goal is "this number of the state lies in low..high".
 
 Names, order and predicates are those of "Goal-Conditioned Agents that Learn Everything All at Once" (arXiv
-2605.23551). A state is summarised as one vector of F small integers (scalars, then what is on the 4 cells next to the
-player), and judging all G goals is one gather and two comparisons.
+2605.23551). A state is summarised as one vector of F small integers, the goal inputs (scalars, then what is on the 4
+cells next to the player), and evaluating all G goals is one gather and two comparisons.
 """
 
 import functools
@@ -26,7 +26,7 @@ ELEMENTS = ("fire", "ice")
 ATTRIBUTES = ("intelligence", "strength", "dexterity")
 # Blocks and items that no goal asks for, because they never lie next to the player.
 NO_GOAL = ("INVALID", "WOOD", "DARKNESS", "GRAVEL", "NONE")
-# By mob type; None: Craftax has no such mob.
+# The name of every mob type, by its number; None where Craftax has no such mob.
 MOB_NAMES: dict[str, tuple[str | None, ...]] = {
     "full": (
         *("zombie", "gnome_warrior", "orc_soldier", "lizard", "knight", "troll", "pigman", "frost_troll"),
@@ -42,31 +42,31 @@ MOB_NAMES: dict[str, tuple[str | None, ...]] = {
 
 @dataclass(frozen=True)
 class GoalRow:
-    """One goal: `name` holds where `low <= feature <= high`."""
+    """One goal: `name` holds where `low <= value <= high` for the goal input called `input`."""
 
     name: str
-    feature: str
+    input: str
     low: int
     high: int
 
 
 @dataclass(frozen=True)
 class GoalTable:
-    """All goals of a variant as arrays over the feature vector."""
+    """All goals of a variant, as arrays over the vector of goal inputs."""
 
     names: tuple[str, ...]
-    feature: np.ndarray  # int32 [G] index into the F features
-    low: np.ndarray  # int32 [G]
-    high: np.ndarray  # int32 [G]
+    input: np.ndarray  # int32 [G], index into the F goal inputs
+    low: np.ndarray  # int32 [G], smallest value with which a goal holds
+    high: np.ndarray  # int32 [G], largest value with which a goal holds
 
-    def holds(self, features: Array) -> Array:
-        """Which goals hold: bool [..., G] for features [..., F]."""
-        value = features[..., self.feature]
+    def achieved(self, goal_inputs: Array) -> Array:
+        """Return which goals hold, bool [..., G], for goal inputs [..., F]."""
+        value = goal_inputs[..., self.input]
         return (value >= self.low) & (value <= self.high)
 
 
-def feature_names(variant: Variant) -> tuple[str, ...]:
-    """Names of the F features, in the order of `features`."""
+def goal_input_names(variant: Variant) -> tuple[str, ...]:
+    """Return the names of the F goal inputs, in the order of `goal_inputs`."""
     names = [name for name, _ in scalar_classes(variant)]
     kinds = ["block_map"] + ["item_map"] * bool(variant.num_items)
     names += [f"{kind}/{direction}" for kind in kinds for direction, _ in DIRECTIONS]
@@ -74,19 +74,22 @@ def feature_names(variant: Variant) -> tuple[str, ...]:
     return tuple(names)
 
 
-def features(variant: Variant, state: State) -> Array:
-    """What goals are read from, int32 [F]; only the 4 neighbouring cells of the map are looked at."""
+def goal_inputs(variant: Variant, state: State) -> Array:
+    """Return what goals are computed from, int32 [F]; of the map, only the 4 cells next to the player are read."""
     blocks, items = blocks_and_items(variant, state, neighbour_offsets())
     return _join(variant, categories(variant, state), blocks, items, *visible_mobs(variant, state))
 
 
-def features_of_compact(variant: Variant, observation: dict[str, Array]) -> Array:
-    """The same vector [F] read from a compact observation (no batch axis): goals can be judged on what is observed."""
+def goal_inputs_from_compact(variant: Variant, observation: dict[str, Array]) -> Array:
+    """Return the goal inputs, int32 [F], from a compact observation without a batch axis.
+
+    The compact observation thus says of every goal whether it holds.
+    """
     near = neighbour_cells(variant)
-    seen = {name: jnp.asarray(array).astype(jnp.int32) for name, array in observation.items()}
-    items = seen["item_map"].reshape(-1)[near] if variant.num_items else None
-    blocks = seen["block_map"].reshape(-1)[near]
-    return _join(variant, seen["scalars"], blocks, items, seen["mobs"][:, 0], seen["mobs"][:, 1])
+    arrays = {name: jnp.asarray(array).astype(jnp.int32) for name, array in observation.items()}
+    items = arrays["item_map"].reshape(-1)[near] if variant.num_items else None
+    blocks = arrays["block_map"].reshape(-1)[near]
+    return _join(variant, arrays["scalars"], blocks, items, arrays["mobs"][:, 0], arrays["mobs"][:, 1])
 
 
 def _join(variant: Variant, scalars: Array, blocks: Array, items: Array | None, cell: Array, kind: Array) -> Array:
@@ -99,20 +102,20 @@ def _join(variant: Variant, scalars: Array, blocks: Array, items: Array | None, 
 
 @functools.cache
 def goal_table(variant: Variant) -> GoalTable:
-    """The goals of `variant` in the sources' order."""
+    """Return the goals of `variant` in the order of the source."""
     rows = tuple(_full_rows(variant) if variant.has_levels else _classic_rows(variant))
-    position = {name: index for index, name in enumerate(feature_names(variant))}
+    position = {name: index for index, name in enumerate(goal_input_names(variant))}
     return GoalTable(
         names=tuple(row.name for row in rows),
-        feature=np.asarray([position[row.feature] for row in rows], np.int32),
+        input=np.asarray([position[row.input] for row in rows], np.int32),
         low=np.asarray([row.low for row in rows], np.int32),
         high=np.asarray([row.high for row in rows], np.int32),
     )
 
 
 def achieved(variant: Variant, state: State) -> Array:
-    """Which goals hold in `state`: bool [G]."""
-    return goal_table(variant).holds(features(variant, state))
+    """Return which goals hold in `state`, bool [G]."""
+    return goal_table(variant).achieved(goal_inputs(variant, state))
 
 
 def _full_rows(variant: Variant) -> Iterator[GoalRow]:
@@ -150,7 +153,7 @@ def _equipment() -> Iterator[GoalRow]:
 def _classic_rows(variant: Variant) -> Iterator[GoalRow]:
     yield from _counts(CLASSIC_RESOURCES)
     for tool in CLASSIC_TOOLS:
-        yield GoalRow(f"tools/{tool}", f"inventory/{tool}", 1, 9)  # here tools are counted
+        yield GoalRow(f"tools/{tool}", f"inventory/{tool}", 1, 9)  # Classic counts tools
     yield from _adjacent("block_map", variant.game.blocks)
     yield from _adjacent_mobs(variant)
 

@@ -1,6 +1,6 @@
 """The three observations of a Craftax state: compact categories, Craftax's symbolic vector, Craftax's pixels.
 
-Letters: H x W the view, M mob slots, T mob types, S scalars, C map channels, `...` batch axes.
+H x W is the view, M the number of mob slots, T of mob types, S of scalars, C of map channels; `...` are batch axes.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ KINDS = ("symbolic", "compact", "pixels")
 
 
 def make_one_hot_spec(variant: Variant) -> OneHotSpec:
-    """The spec of `variant`'s compact observation: 9,637 one-hot numbers for Craftax, 1,562 for Classic."""
+    """Return the spec of the compact observation of `variant`: 9,637 one-hot numbers for Craftax, 1,562 for Classic."""
     maps: tuple[tuple[str, int], ...] = (("block_map", variant.num_blocks),)
     if variant.has_levels:
         maps += (("item_map", variant.num_items), ("mob_map", variant.num_mob_types), ("light_map", 2))
@@ -38,10 +38,12 @@ def make_one_hot_spec(variant: Variant) -> OneHotSpec:
 
 
 def compact(variant: Variant, state: State) -> dict[str, Array]:
-    """The view as small integers, all uint8.
+    """Return the view and the scalars as small integers.
 
-    block_map [H, W]: block ids, num_blocks where it is dark; item_map [H, W] likewise (Craftax only);
-    mobs [M, 2]: cell (H*W: not visible) and type; scalars [S]: categories.
+    Returns:
+        A dictionary of uint8 arrays: `block_map` [H, W], block ids, num_blocks where it is dark; `item_map` [H, W],
+        item ids likewise (Craftax only); `mobs` [M, 2], the cell (H*W where not visible) and the type of every mob
+        slot; `scalars` [S], categories.
     """
     blocks, items = blocks_and_items(variant, state, view_offsets(variant))
     observation = {
@@ -55,16 +57,22 @@ def compact(variant: Variant, state: State) -> dict[str, Array]:
 
 
 def one_hot(spec: OneHotSpec, observation: dict[str, Array]) -> tuple[Array, Array]:
-    """A compact observation as float32 maps [..., H, W, C] and scalars [..., sum of classes].
+    """Unfold a compact observation into one-hot numbers.
 
-    Channels are in the order of `spec.maps`, scalars in that of `spec.scalars`.
+    Args:
+        spec: The variant's spec.
+        observation: A compact observation with any batch axes.
+
+    Returns:
+        Maps, float32 [..., H, W, C], with channels in the order of `spec.maps`, and scalars, float32 [..., sum of
+        classes], in the order of `spec.scalars`.
     """
     blocks = observation["block_map"].astype(jnp.int32)
     batch = blocks.shape[:-2]
     mobs = observation["mobs"].astype(jnp.int32)
     at_cell = jax.nn.one_hot(mobs[..., 0], spec.height * spec.width)  # [..., M, H*W], zero when not visible
     of_type = jax.nn.one_hot(mobs[..., 1], spec.num_mob_types)  # [..., M, T]
-    # No (cell, type) occurs twice, so every product is 0 or 1, exact in any precision.
+    # No (cell, type) occurs twice, so every entry is 0 or 1 and exact in any precision.
     mob_map = jnp.einsum("...mc,...mt->...ct", at_cell, of_type).reshape(*batch, spec.height, spec.width, -1)
     channels = dict(spec.maps)
     if channels["mob_map"] > spec.num_mob_types:
@@ -78,7 +86,7 @@ def one_hot(spec: OneHotSpec, observation: dict[str, Array]) -> tuple[Array, Arr
 
 
 def symbolic(variant: Variant, state: State) -> Array:
-    """Craftax's symbolic observation, float32 [8268] (Classic [1345]), bitwise that of `render_craftax_symbolic`.
+    """Return Craftax's symbolic observation, float32 [8268] (Classic [1345]), bitwise as `render_craftax_symbolic`.
 
     Craftax fills its mob map in five scans; here the visible mobs are found at once and written in one scatter.
     """
@@ -95,10 +103,10 @@ def symbolic(variant: Variant, state: State) -> Array:
 
 
 def observation_space(variant: Variant, kind: str) -> gymnasium.Space:
-    """The space of an observation kind, with the tightest bounds that Craftax's rules give.
+    """Return the space of an observation kind, with the tightest bounds that Craftax's rules give.
 
     Raises:
-        ValueError: for an unknown kind, with the known ones.
+        ValueError: If `kind` is not one of `KINDS`.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown Craftax observation {kind!r}; known: {', '.join(KINDS)}")

@@ -1,8 +1,8 @@
 """Craftax's own pixel renderer, without its texture cache.
 
-Craftax draws every texture at three sizes (about a minute), pickles them into its own folder in site-packages, and
-reads that file back later. Here only the size asked for is drawn, kept in this process, and nothing is written, so a
-read-only installation works and no pickle is read.
+Craftax prepares every texture at three sizes (about a minute), pickles them into its own folder in site-packages, and
+reads that file back later. Here only the requested size is prepared and kept in this process, and nothing is written,
+so a read-only installation works and no pickle is read.
 """
 
 import functools
@@ -21,9 +21,10 @@ Array = Any
 
 @functools.cache
 def make_pixel_renderer(variant: Variant, block_pixels: int) -> Callable[[State], Array]:
-    """A function from a state to Craftax's frame, uint8 [(H + inventory rows) * block_pixels, W * block_pixels, 3].
+    """Return a function from a state to Craftax's frame, which can be jitted and vmapped.
 
-    It can be jitted and vmapped; one renderer is kept per variant and size.
+    One renderer is kept per variant and size. A frame is uint8 [(H + inventory rows) * block_pixels, W * block_pixels,
+    3].
     """
     render = _with_textures(variant, block_pixels)
 
@@ -35,18 +36,19 @@ def make_pixel_renderer(variant: Variant, block_pixels: int) -> Callable[[State]
 
 
 def _with_textures(variant: Variant, block_pixels: int) -> Callable[[State], Array]:
-    """Craftax's `make_craftax_pixel_renderer`, run with a `load_all_textures` that neither reads nor writes a file.
+    """Call Craftax's `make_craftax_pixel_renderer` with a `load_all_textures` that neither reads nor writes a file.
 
-    The function is rebound to a copy of its module's names: patching the module itself would be seen by everybody.
+    The function is rebound to a copy of its module's names, because patching the module itself would change Craftax for
+    all other code in the process.
     """
     game = variant.game
     make = game.renderer.make_craftax_pixel_renderer
-    names = {**make.__globals__, "load_all_textures": lambda: {block_pixels: drawn_textures(variant, block_pixels)}}
+    names = {**make.__globals__, "load_all_textures": lambda: {block_pixels: load_textures(variant, block_pixels)}}
     return types.FunctionType(make.__code__, names, make.__name__, make.__defaults__, make.__closure__)(block_pixels)
 
 
 @functools.cache
-def drawn_textures(variant: Variant, block_pixels: int) -> dict[str, Any]:
-    """Craftax's textures at one size, drawn once per process."""
+def load_textures(variant: Variant, block_pixels: int) -> dict[str, Any]:
+    """Return Craftax's textures at one size, prepared once per process."""
     with jax.ensure_compile_time_eval():  # the first call may come from inside a jit
         return variant.game.constants.load_all_textures_given_size(block_pixels)

@@ -1,4 +1,4 @@
-"""Frames for people: Craftax's own picture, enlarged, with the commanded goal named under it."""
+"""Frames for people: Craftax's own picture, enlarged, with the desired goal named below it."""
 
 import functools
 from typing import TYPE_CHECKING, Any
@@ -17,22 +17,23 @@ if TYPE_CHECKING:
 State = Any  # Craftax's EnvState
 Array = Any
 
-BLOCK_PIXELS = 16  # the size at which Craftax's textures are drawn
-SCALE = {"full": 3, "classic": 4}  # whole multiples keep the pixels square: 528 and 576 wide
+BLOCK_PIXELS = 16  # the size of Craftax's textures
+SCALE = {"full": 3, "classic": 4}  # whole multiples keep the pixels square; frames are 528 and 576 wide
 
 
 def render_frame(task: "CraftaxTask", state: State, desired_goal: Array | None = None) -> np.ndarray:
-    """Craftax's frame of `state`, uint8 [H, W, 3]; with `desired_goal` (one-hot [G]), a caption names that goal."""
-    picture, held = _draw(task.variant)(state)
+    """Return Craftax's frame of `state`, uint8 [H, W, 3]; a caption names `desired_goal` (one-hot [G]) if given."""
+    picture, achieved_goals = _frame_function(task.variant)(state)
     scale = SCALE[task.variant.name]
     frame = np.asarray(picture).repeat(scale, axis=0).repeat(scale, axis=1)
     goal = -1 if desired_goal is None else int(task.goals.index(np.asarray(desired_goal, np.float32)))
     if goal < 0:
         return frame
-    return add_caption(frame, f"goal: {task.goals.names[goal]}", bool(np.asarray(held)[goal]))
+    return add_caption(frame, f"goal: {task.goals.names[goal]}", bool(np.asarray(achieved_goals)[goal]))
 
 
 @functools.cache
-def _draw(variant: Variant) -> Any:
+def _frame_function(variant: Variant) -> Any:
+    """Return a compiled function from a state to its picture and to which goals hold."""
     render = make_pixel_renderer(variant, BLOCK_PIXELS)
     return jax.jit(lambda state: (render(state), achieved(variant, state)))

@@ -1,4 +1,4 @@
-"""Everything the player knows besides the map: as categories (for networks and goals) and as Craftax's own floats.
+"""Everything that the player knows besides the map, as categories (for networks and goals) and as Craftax's own floats.
 
 S is the number of categories, 48 for Craftax and 19 for Classic.
 """
@@ -26,7 +26,7 @@ MONSTERS_TO_CLEAR_LEVEL = 8  # Craftax's MONSTERS_KILLED_TO_CLEAR_LEVEL
 
 @dataclass(frozen=True)
 class ScalarGroup:
-    """Scalars that share a number of classes; `read` gives one number per entry."""
+    """Scalars with the same number of classes; `read` returns one number per entry."""
 
     name: str
     entries: tuple[str, ...]
@@ -47,18 +47,19 @@ def _single(name: str, num_classes: int, read: Callable[[State], Array]) -> Scal
 
 
 def level_cleared(state: State) -> Array:
-    """Whether enough monsters of this floor were killed for its ladder down to open, bool []."""
+    """Return whether enough monsters of this floor were killed for its ladder down to open, bool []."""
     return state.monsters_killed[state.player_level] >= MONSTERS_TO_CLEAR_LEVEL
 
 
 def boss_vulnerable(state: State) -> Array:
-    """Craftax's own test of whether the boss can be hurt now, bool []."""
+    """Return Craftax's own test of whether the boss can be hurt now, bool []."""
     from craftax.craftax.util.game_logic_utils import is_boss_vulnerable
 
     return is_boss_vulnerable(state)
 
 
-# Classes as in the one-hot observation of the LEO sources, in the alphabetical order in which they flatten it.
+# The classes are those of the one-hot observation of LEO's published code (arXiv 2605.23551), in the alphabetical
+# order in which that code flattens it.
 _FULL: tuple[ScalarGroup, ...] = (
     ScalarGroup("armour", ARMOUR, 3, lambda s: s.inventory.armour),
     ScalarGroup("armour_enchantments", ARMOUR, 3, lambda s: s.armour_enchantments),
@@ -91,7 +92,7 @@ SCALARS: dict[str, tuple[ScalarGroup, ...]] = {"full": _FULL, "classic": _CLASSI
 
 
 def scalar_classes(variant: Variant) -> tuple[tuple[str, int], ...]:
-    """(name, number of classes) of every category, in the order of `categories`; names like "inventory/wood"."""
+    """Return (name, number of classes) of every category, in the order of `categories`. Names: "inventory/wood"."""
     return tuple(
         (f"{group.name}/{entry}" if entry else group.name, group.num_classes)
         for group in SCALARS[variant.name]
@@ -100,10 +101,10 @@ def scalar_classes(variant: Variant) -> tuple[tuple[str, int], ...]:
 
 
 def categories(variant: Variant, state: State) -> Array:
-    """The category of every scalar, int32 [S]: floored, and clipped to its classes.
+    """Return the category of every scalar, int32 [S], floored and clipped to its classes.
 
     Health is a float in Craftax and is floored. Clipping merges only mana from 19 on and potions from 9 on, where the
-    sources' one-hot runs out of classes and turns all-zero.
+    one-hot of LEO's published code runs out of classes and becomes all zeros.
     """
     groups = SCALARS[variant.name]
     # float32 holds every count exactly, and one array of one dtype is stacked once.
@@ -118,7 +119,7 @@ def _entries(group: ScalarGroup, state: State) -> Sequence[Array]:
 
 
 def symbolic_tail(variant: Variant, state: State) -> Array:
-    """The part of Craftax's symbolic observation after the map, float32 [51] (Classic [22]), bitwise Craftax's own.
+    """Return the part of Craftax's symbolic observation after the map, float32 [51] (Classic [22]), bitwise Craftax's.
 
     The expressions are those of `render_craftax_symbolic`: Craftax takes square roots of counts, Classic passes
     through float16.
@@ -170,11 +171,11 @@ def _floats(values: list[Array]) -> Array:
 
 
 def symbolic_tail_high(variant: Variant) -> np.ndarray:
-    """Largest value of every entry of `symbolic_tail`; the smallest is 0 everywhere.
+    """Return the largest value of every entry of `symbolic_tail`, float32 [51] (Classic [22]); the smallest is 0.
 
-    Craftax caps counts at 99 and attributes at 5, hence health at 13, food, drink and energy at 17 and mana at 21; a
-    point of experience comes with each of the 8 floors below the first. Classic caps everything at 9. Quotients get a
-    millionth on top: XLA may multiply by the reciprocal instead, and round up (9 * 0.1 is 0.90000004 in float32).
+    Craftax caps counts at 99 and attributes at 5, hence health at 13, food, drink and energy at 17 and mana at 21; each
+    of the 8 floors below the first gives a point of experience. Classic caps everything at 9. A millionth is added to
+    quotients, because XLA may multiply by the reciprocal instead and round up (9 * 0.1 is 0.90000004 in float32).
     """
     if not variant.has_levels:
         return np.asarray([0.9 * _ROUNDING_16] * 16 + [1.0] * 6, np.float32)

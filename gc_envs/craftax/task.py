@@ -22,8 +22,15 @@ Array = Any
 class CraftaxTask(Task):
     """Craftax with 512 goals, or Craftax-Classic with 136.
 
-    Dynamics are Craftax's own (`craftax_step`, `generate_world`) with its default parameters; only its time limit is
-    lifted, because running out of time belongs to the episode.
+    The dynamics are Craftax's own (`craftax_step`, `generate_world`) with its default parameters. Only its time limit
+    is lifted, because running out of time belongs to the episode.
+
+    Args:
+        variant: "full" for Craftax or "classic" for Craftax-Classic.
+        observation: The observation, "symbolic", "compact" or "pixels".
+
+    Raises:
+        ValueError: If `variant` or `observation` is unknown.
 
     >>> task = CraftaxTask("classic")
     >>> task.goals.num_goals, task.action_space
@@ -33,41 +40,40 @@ class CraftaxTask(Task):
     render_fps = 10
 
     def __init__(self, variant: str = "full", observation: str = "symbolic") -> None:
-        """A task for `variant` "full" or "classic" that observes "symbolic", "compact" or "pixels"."""
         self.variant = get_variant(variant)
         self.observation = observation
         self.observation_space = observation_space(self.variant, observation)
         self.action_space = gymnasium.spaces.Discrete(self.variant.num_actions)
         self.horizon = self.variant.horizon
         self.goals = FiniteGoals(goal_table(self.variant).names)
-        # The other observations are no categories: networks take them as they are.
+        # The other observations hold no categories, and networks take them as they are.
         self.one_hot_spec = make_one_hot_spec(self.variant) if observation == "compact" else None
 
     def reset(self, key: Array) -> State:
-        """A new world drawn with `key`, as Craftax's EnvState."""
+        """Return a new world sampled with `key`, as Craftax's EnvState."""
         game = self.variant.game
-        return _fixed(game.generate(_raw(key), game.params, game.static_params))
+        return _with_strong_dtypes(game.generate(_raw(key), game.params, game.static_params))
 
     def step(self, key: Array, state: State, action: Array) -> State:
-        """The state after `action` (int []); Craftax's reward is dropped, goals pay here."""
+        """Return the state after `action` (int []); Craftax's own reward is dropped, since goals give the reward."""
         game = self.variant.game
         action = jnp.asarray(action, jnp.int32)
-        return _fixed(game.advance(_raw(key), state, action, game.params, game.static_params)[0])
+        return _with_strong_dtypes(game.step(_raw(key), state, action, game.params, game.static_params)[0])
 
     def observe(self, state: State) -> Any:
-        """The observation of the kind chosen at construction, a member of `observation_space`."""
+        """Return the observation of the kind chosen at construction, a member of `observation_space`."""
         return self._observe(state)
 
     def achieved(self, state: State) -> Array:
-        """Which goals hold in `state`: bool [G]."""
+        """Return which goals hold in `state`, bool [G]."""
         return achieved(self.variant, state)
 
     def terminated(self, state: State) -> Array:
-        """Death (health gone; in Classic also lava) or, in Craftax, the boss beaten: bool []."""
-        return self.variant.game.is_over(state)
+        """Return whether the player is dead (no health; in Classic also lava) or has beaten Craftax's boss, bool []."""
+        return self.variant.game.is_terminal(state)
 
     def render(self, state: State, desired_goal: Array | None = None) -> np.ndarray:
-        """Craftax's own frame with the commanded goal named under it, uint8 [H, W, 3]; runs on the host."""
+        """Return Craftax's own frame with the desired goal named below it, uint8 [H, W, 3]; runs on the host."""
         from gc_envs.craftax.render import render_frame
 
         return render_frame(self, state, desired_goal)
@@ -85,17 +91,17 @@ class CraftaxTask(Task):
 
 
 def _raw(key: Array) -> Array:
-    """`key` as raw words uint32 [2]: Craftax keeps a key in its state, which must not change its type."""
+    """Return `key` as raw words, uint32 [2]; Craftax keeps a key in its state, whose type must not change."""
     return jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
 
 
-def _fixed(state: State) -> State:
-    """`state` with strong dtypes, the same after a reset as after a step.
+def _with_strong_dtypes(state: State) -> State:
+    """Return `state` with strong dtypes, the same after a reset as after a step.
 
-    Craftax's reset leaves Python numbers and weakly typed arrays; a loop carry must not change its type, and a second
+    Craftax's reset leaves Python numbers and weakly typed arrays. A loop carry must not change its type, and a second
     type would compile every function twice.
     """
-    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, _FIXED[jnp.result_type(leaf).kind]), state)
+    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, _DTYPES[jnp.result_type(leaf).kind]), state)
 
 
-_FIXED = {"b": np.dtype(bool), "i": np.dtype(np.int32), "u": np.dtype(np.uint32), "f": np.dtype(np.float32)}
+_DTYPES = {"b": np.dtype(bool), "i": np.dtype(np.int32), "u": np.dtype(np.uint32), "f": np.dtype(np.float32)}

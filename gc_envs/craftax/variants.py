@@ -1,4 +1,4 @@
-"""The two games, one row each, and the Craftax functions that each row names. Importing this file imports no JAX."""
+"""The two games, one row each, and the Craftax functions of each row. Importing this file imports no JAX."""
 
 import functools
 import importlib
@@ -19,9 +19,9 @@ NO_TIME_LIMIT = 2**31 - 1
 
 @dataclass(frozen=True)
 class MobGroup:
-    """Slots of one class of mobs in Craftax's state."""
+    """The slots of one class of mobs in Craftax's state."""
 
-    field: str  # of EnvState
+    field: str  # name of the field of EnvState
     slots: int
     first_type: int  # mob type of the group's type_id 0
     num_types: int
@@ -32,8 +32,8 @@ class Game:
     """The Craftax functions and parameters of one variant, imported on first use."""
 
     generate: Callable[..., Any]  # (key, params, static_params) -> EnvState
-    advance: Callable[..., Any]  # (key, state, action, params, static_params) -> (EnvState, reward)
-    is_over: Callable[[Any], Any]  # state -> bool [], death and victory only
+    step: Callable[..., Any]  # (key, state, action, params, static_params) -> (EnvState, reward)
+    is_terminal: Callable[[Any], Any]  # state -> bool [], death and victory only
     render_symbolic: Callable[[Any], Any]  # state -> float32 [N]
     renderer: Any  # module holding make_craftax_pixel_renderer
     constants: Any  # module holding BlockType, ItemType, Action and the textures
@@ -43,49 +43,51 @@ class Game:
 
     @property
     def blocks(self) -> type[Enum]:
+        """The blocks of the map, by id."""
         return self.constants.BlockType
 
     @property
     def items(self) -> type[Enum]:
+        """The items of the map, by id; Craftax only."""
         return self.constants.ItemType
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One game. H x W is the view of the player, T the number of mob types, M the number of mob slots."""
+    """One of the two games. H x W is the view of the player, T the number of mob types, M the number of mob slots."""
 
     name: str
     horizon: int
     num_actions: int
     view: tuple[int, int]  # H, W
     num_blocks: int
-    num_items: int  # 0: this game has no item map
+    num_items: int  # 0 where the game has no item map
     mobs: tuple[MobGroup, ...]
     has_levels: bool  # state arrays carry a leading level axis, and cells may be dark
     agent_block_pixels: int
-    inventory_rows: int  # rows of blocks under the map in Craftax's own frame
+    inventory_rows: int  # rows of blocks below the map in Craftax's own frame
     package: str
     state_module: str
     world_module: str
 
     @property
     def num_cells(self) -> int:
-        """H * W; as a cell index it means "not visible"."""
+        """The number of cells, H * W; as a cell index it means "not visible"."""
         return self.view[0] * self.view[1]
 
     @property
     def num_mob_slots(self) -> int:
-        """M."""
+        """The number of mob slots, M."""
         return sum(group.slots for group in self.mobs)
 
     @property
     def num_mob_types(self) -> int:
-        """T."""
+        """The number of mob types, T."""
         return max(group.first_type + group.num_types for group in self.mobs)
 
     @property
     def game(self) -> Game:
-        """Craftax's own functions for this row; imports JAX and Craftax."""
+        """Craftax's own functions for this row; the first use imports JAX and Craftax."""
         return _load(self)
 
 
@@ -134,10 +136,10 @@ VARIANTS: dict[str, Variant] = {row.name: row for row in (FULL, CLASSIC)}
 
 
 def get_variant(name: str) -> Variant:
-    """The row called `name`.
+    """Return the row called `name`.
 
     Raises:
-        ValueError: for an unknown name, with the known ones.
+        ValueError: If there is no such row.
     """
     if name not in VARIANTS:
         raise ValueError(f"unknown Craftax variant {name!r}; known: {', '.join(VARIANTS)}")
@@ -154,14 +156,14 @@ def _load(variant: Variant) -> Game:
             return importlib.import_module(f"{variant.package}.{name}")
 
     logic, states, constants, renderer = map(module, ("game_logic", variant.state_module, "constants", "renderer"))
-    # Running out of time is truncation and the episode's business, so Craftax's own limit is put out of reach.
+    # Running out of time is truncation, which the episode decides, so Craftax's own limit is put out of reach.
     params = states.EnvParams(max_timesteps=NO_TIME_LIMIT)
     static_params = states.StaticEnvParams()
-    over_args = (params, static_params) if variant.has_levels else (params,)
+    terminal_args = (params, static_params) if variant.has_levels else (params,)
     return Game(
         generate=module(variant.world_module).generate_world,
-        advance=logic.craftax_step,
-        is_over=lambda state: logic.is_game_over(state, *over_args),
+        step=logic.craftax_step,
+        is_terminal=lambda state: logic.is_game_over(state, *terminal_args),
         render_symbolic=renderer.render_craftax_symbolic,
         renderer=renderer,
         constants=constants,

@@ -1,6 +1,7 @@
-"""What the player sees: blocks, items and mobs in a window around it, as Craftax's symbolic renderer shows them.
+"""What the player sees: blocks, items and mobs around the player, as Craftax's symbolic renderer shows them.
 
-K cells, M mob slots, T mob types; cells are numbered row by row, 0 .. H*W-1, and H*W means "not visible".
+K is a number of cells, M of mob slots, T of mob types. Cells are numbered row by row, 0 .. H*W-1, and H*W means "not
+visible".
 """
 
 from typing import Any
@@ -18,29 +19,29 @@ OUT_OF_BOUNDS = 1  # block id
 
 
 def neighbour_offsets() -> np.ndarray:
-    """(row, column) of the 4 cells next to the player relative to it, left, right, up, down: int32 [4, 2]."""
+    """Return the offsets (row, column) of the 4 cells left, right, up and down of the player, int32 [4, 2]."""
     return np.asarray([offset for _, offset in DIRECTIONS], np.int32)
 
 
 def neighbour_cells(variant: Variant) -> np.ndarray:
-    """Cell numbers of the 4 cells next to the player: int32 [4]."""
+    """Return the numbers of the 4 cells next to the player, int32 [4]."""
     height, width = variant.view
     rows, columns = neighbour_offsets().T
     return (rows + height // 2) * width + columns + width // 2
 
 
 def view_offsets(variant: Variant) -> np.ndarray:
-    """(row, column) of every cell of the view relative to the player: int32 [H*W, 2]."""
+    """Return (row, column) of every cell of the view relative to the player, int32 [H*W, 2]."""
     height, width = variant.view
     rows, columns = np.mgrid[:height, :width]
     return np.stack([rows.ravel() - height // 2, columns.ravel() - width // 2], axis=-1).astype(np.int32)
 
 
 def blocks_and_items(variant: Variant, state: State, offsets: np.ndarray) -> tuple[Array, Array | None]:
-    """Block ids [K] and item ids [K] (None without items) at `offsets` [K, 2] from the player, int32.
+    """Return block ids [K] and item ids [K] (None without items) at `offsets` [K, 2] from the player, int32.
 
-    A dark cell holds num_blocks and num_items, which no class matches. Outside the map Craftax is dark; Classic, which
-    has no darkness, shows OUT_OF_BOUNDS.
+    A dark cell has the ids num_blocks and num_items, which no class matches. Outside the map Craftax is dark; Classic,
+    which has no darkness, shows OUT_OF_BOUNDS.
     """
     position = state.player_position + offsets
     if not variant.has_levels:
@@ -53,12 +54,12 @@ def blocks_and_items(variant: Variant, state: State, offsets: np.ndarray) -> tup
 
 
 def visible_mobs(variant: Variant, state: State) -> tuple[Array, Array]:
-    """Cell [M] and type [M] of every mob slot, int32; an invisible mob has cell H*W and type 0.
+    """Return the cell [M] and the type [M] of every mob slot, int32; an invisible mob has cell H*W and type 0.
 
-    No (cell, type) occurs twice. This reproduces what Craftax's renderer leaves behind. It visits the slots in turn and
+    No (cell, type) occurs twice. This reproduces the result of Craftax's renderer, which visits the slots in turn and
     *writes* whether each is on screen, so a later slot of the same type at the same cell overwrites an earlier one: a
-    dead mob erases a live one. It indexes with the local position, where JAX wraps negative numbers: with 9 rows, a mob
-    in row -1 writes "absent" into row 8; past that, the write is dropped.
+    dead mob erases a live one. That renderer indexes with the local position, where JAX wraps negative numbers: with 9
+    rows, a mob in row -1 writes "absent" into row 8; writes further outside are dropped.
     """
     view = np.asarray(variant.view, np.int32)
     position, mask, kind = _mob_slots(variant, state)
@@ -79,7 +80,7 @@ _LATER = np.triu(np.ones((64, 64), bool), k=1)  # [i, j]: slot j is written afte
 
 
 def _mob_slots(variant: Variant, state: State) -> tuple[Array, Array, Array]:
-    """Position [M, 2], mask [M] and type [M] of every slot on the player's level."""
+    """Return the position [M, 2], mask [M] and type [M] of every slot on the player's level."""
     positions, masks, kinds = [], [], []
     for group in variant.mobs:
         mobs = getattr(state, group.field)
@@ -102,7 +103,7 @@ def _lit(state: State, position: Array) -> Array:
 
 
 def _at(grid: Array, position: Array, level: Array | None = None) -> Array:
-    """`grid` at positions [K, 2]; outside it, some entry of it (callers mask those)."""
+    """Return `grid` at positions [K, 2], and any of its entries for positions outside it, which callers mask."""
     size = np.asarray(grid.shape[-2:], np.int32)
     row, column = jnp.clip(position, 0, size - 1).T
     index = (row, column) if level is None else (level, row, column)

@@ -1,7 +1,7 @@
 """A square grid with walls, and one goal per cell that can be reached.
 
 Source: the Gridworld of "Goal-Conditioned Agents that Learn Everything All at Once" (arXiv 2605.23551). Walls come from
-the same random numbers as there, so a map seed names the same map; cells that no path reaches are no goals here.
+the same random numbers as there, so a map seed gives the same map; cells that no path reaches are no goals here.
 """
 
 from typing import NamedTuple
@@ -19,18 +19,24 @@ MOVES = np.array([[0, -1], [0, 1], [-1, 0], [1, 0]], np.int32)  # left, right, u
 
 
 class GridState(NamedTuple):
-    """Where the agent is."""
+    """The position of the agent."""
 
     position: jax.Array  # [2] int32, (row, column)
 
 
 class GridworldTask(Task[GridState]):
-    """Four moves on a `size` x `size` map; a move into a wall or the border leaves the agent where it is.
+    """A `size` x `size` map with four moves; a move into a wall or the border leaves the agent where it is.
 
-    Observation: the two cell indices (row, column), float32 in 0..size-1. Start: the centre cell.
+    The observation is the cell of the agent, (row, column), float32 [2] in 0..size-1. Every episode starts in the
+    centre cell.
+
+    Args:
+        size: The number of rows and of columns.
+        wall_density: The probability that a cell is a wall, in [0, 1).
+        map_seed: The seed of the map, which does not depend on the seed of a reset.
 
     Raises:
-        ValueError: for a size below 3 or a wall density outside [0, 1), or when walls shut the centre in.
+        ValueError: If `size` is below 3, if `wall_density` lies outside [0, 1), or if walls enclose the centre cell.
     """
 
     horizon = 200
@@ -46,7 +52,7 @@ class GridworldTask(Task[GridState]):
         self.walls = make_walls(size, wall_density, map_seed)  # [size, size] bool
         self.cells = np.argwhere(reachable(self.walls, self.start))  # [G, 2]
         if len(self.cells) < 2:
-            raise ValueError(f"map_seed={map_seed} shuts the start cell in at wall_density={wall_density}")
+            raise ValueError(f"map_seed={map_seed} encloses the start cell with walls at wall_density={wall_density}")
         self.goals = FiniteGoals([f"position/{row}-{column}" for row, column in self.cells], exclude_achieved=True)
         self.observation_space = gymnasium.spaces.Box(0, size - 1, (2,), np.float32)
         self.one_hot_spec = OneHotSpec(scalars=(("row", size), ("column", size)))
@@ -73,7 +79,7 @@ class GridworldTask(Task[GridState]):
 
 
 def make_walls(size: int, density: float, seed: int) -> np.ndarray:
-    """The wall map, bool [size, size]; the centre is always free."""
+    """Return the map of the walls, bool [size, size]; the centre cell is always free."""
     uniform = jax.random.uniform(jax.random.split(jax.random.PRNGKey(seed))[1], (size, size))
     walls = np.array(uniform) < density
     walls[size // 2, size // 2] = False
@@ -81,7 +87,7 @@ def make_walls(size: int, density: float, seed: int) -> np.ndarray:
 
 
 def reachable(walls: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Which free cells a path of moves joins to `start`, bool [size, size]."""
+    """Return which free cells a path of moves joins to `start` [2], bool [size, size]."""
     found = np.zeros_like(walls)
     found[tuple(start)] = True
     while True:

@@ -1,6 +1,7 @@
 """`gc-envs play`: an environment in a window, played with the keyboard.
 
-Key tables and `Game` know no window; `Window` draws, and the loop here blocks: an idle window costs no CPU.
+Key tables and `Game` do not depend on a window; `Window` draws. The loop here waits for events, so an idle window takes
+no CPU time.
 """
 
 from typing import Any
@@ -18,14 +19,14 @@ def play(
     """Open a window on `env_id` and play until the player leaves.
 
     Args:
-        env_id: a registered id with key bindings.
-        goal: the commanded goal, by name; default drawn.
-        seed: of the first world.
-        env_kwargs: arguments of the environment.
+        env_id: A registered id with key bindings.
+        goal: The name of the desired goal; sampled by default.
+        seed: The seed of the first episode.
+        env_kwargs: Arguments of the environment.
 
     Raises:
-        ModuleNotFoundError: without pygame, with the pip command.
-        ValueError: for an id without key bindings, an unknown goal, or where no window can be opened.
+        ModuleNotFoundError: If pygame is not installed; the message has the pip command.
+        ValueError: If the id has no key bindings, the goal is unknown or no window can be opened.
     """
     get_keyboard(env_id)
     try:
@@ -34,10 +35,10 @@ def play(
         raise ModuleNotFoundError('play needs pygame; install it with: pip install "gc_envs[play]"') from None
     try:
         window = Window(env_id)
-        window.say("compiling ... (seconds to minutes, the first time)")
+        window.show_message("compiling ... (seconds to minutes, the first time)")
         game = Game(env_id, goal, seed, env_kwargs or {})
         game.warm_up()
-        pygame.event.clear()  # keys pressed while there was nothing to see
+        pygame.event.clear()  # keys pressed before the first frame
         window.draw(game)
         while window.handle(pygame.event.wait(), game):
             pass

@@ -1,4 +1,4 @@
-"""The game behind the window: an environment, what keys do to it, and what the panel says."""
+"""The game behind the window: an environment, the effect of keys on it, and the text of the panel."""
 
 import textwrap
 from typing import Any
@@ -12,26 +12,32 @@ from gc_envs.registration import get_row
 
 TEXT, FAINT = (226, 228, 233), (140, 146, 158)
 PENDING, REACHED = (250, 190, 88), (96, 211, 148)
-COLUMNS = 60  # letters to a line of the panel
-Line = tuple[str, tuple[int, int, int]]  # of the panel: text and colour
+COLUMNS = 60  # letters in a line of the panel
+Line = tuple[str, tuple[int, int, int]]  # a line of the panel: text and colour
 
 
 class Game:
-    """The environment being played, and what the panel says about it.
+    """The environment that is played, and the text of the panel about it.
 
-    Reaching the goal does not end the episode here, so that another can be commanded in the same world.
+    Reaching the goal does not end the episode here, so that it can be given another goal.
+
+    Args:
+        env_id: A registered id with key bindings.
+        goal: The name of the desired goal of every episode; sampled by default.
+        seed: The seed of the first episode.
+        env_kwargs: Arguments of the environment, which replace those of the game.
     """
 
     def __init__(self, env_id: str, goal: str | None, seed: int | None, env_kwargs: dict[str, Any]) -> None:
-        ours = {"on_success": "continue", "horizon": get_keyboard(env_id).horizon}
-        self.env = GoalEnv(get_row(env_id).id, render_mode="rgb_array", **(ours | env_kwargs))
+        defaults = {"on_success": "continue", "horizon": get_keyboard(env_id).horizon}
+        self.env = GoalEnv(get_row(env_id).id, render_mode="rgb_array", **(defaults | env_kwargs))
         self.keys: Bindings = bindings(env_id, self.env.action_space)
         self.seed = seed
         self.goal: Any = goal
         self.reset()
 
     def reset(self) -> None:
-        """A new episode. The first has the seed; a goal that was asked for is commanded again."""
+        """Start a new episode. The first one uses the seed; a goal that was asked for is given again."""
         options = None if self.goal is None else {"goal": self.goal}
         self.observation, self.info = self.env.reset(seed=self.seed, options=options)
         self.seed, self.steps, self.end, self.page = None, 0, "", 0
@@ -41,29 +47,29 @@ class Game:
         self.reached: bool = self.info["is_success"]
 
     def warm_up(self) -> None:
-        """Compile a step and a frame, and leave no trace."""
+        """Compile a step and a frame, and leave the episode as it was."""
         state = self.env.get_state()
         self.env.step(np.zeros_like(self.env.action_space.sample()))
         self.env.set_state(state)
         self.env.render()
 
     def new_goal(self) -> None:
-        """Command another goal in the same world, one that does not hold yet if there is such a one."""
+        """Give the episode another goal, one that does not hold now if there is such a goal."""
         goals = self.env.goals
         if isinstance(goals, PointSetGoals):
             import jax
 
-            lane, key = self.env.get_state()["lane"], jax.random.key(int(self.env.np_random.integers(2**31)))
-            self.goal = np.asarray(self.env.task.sample_goal(key, lane.state, lane.achieved))
+            env_state, key = self.env.get_state()["lane"], jax.random.key(int(self.env.np_random.integers(2**31)))
+            self.goal = np.asarray(self.env.task.sample_goal(key, env_state.state, env_state.achieved))
         else:
-            held = self.info["all_goals"]["achieved"]
-            others = np.flatnonzero(~held & (np.arange(len(held)) != self.info["goal"]))
-            self.goal = goals.names[int(self.env.np_random.choice(others if len(others) else len(held)))]
+            achieved = self.info["all_goals"]["achieved"]
+            others = np.flatnonzero(~achieved & (np.arange(len(achieved)) != self.info["goal"]))
+            self.goal = goals.names[int(self.env.np_random.choice(others if len(others) else len(achieved)))]
         self.observation, self.info = self.env.set_goal(self.goal)
         self.reached = self.info["is_success"]
 
     def press(self, key: str, scale: float = 1.0) -> None:
-        """What `key` does; `scale` shortens continuous moves. Keys without meaning do nothing."""
+        """Do what `key` means, which may be nothing; `scale` shortens continuous moves."""
         page = self.keys.page(key, self.page)
         if page is not None:
             self.page = page
@@ -72,19 +78,19 @@ class Game:
             self.step(action_of(press, self.held, self.env.action_space, scale))
 
     def step(self, action: Any) -> None:
-        """One step, unless the episode is over."""
+        """Take a step, unless the episode has ended."""
         if self.end:
             return
         self.observation, _, terminated, truncated, self.info = self.env.step(action)
         self.steps += 1
         self.reached |= self.info["is_success"]
-        self.end = "the world has ended" if terminated else "out of time" if truncated else ""
+        self.end = "terminated" if terminated else "out of time" if truncated else ""
 
     def panel(self) -> list[Line]:
-        """What the panel says above the keys."""
+        """Return the lines of the panel above the keys."""
         desired = self.observation["desired_goal"]
         goal = goal_text(self.env.goals, desired, self.info["goal"])
-        names = held_names(self.env.goals, desired, self.info["all_goals"]["achieved"])
+        names = achieved_names(self.env.goals, desired, self.info["all_goals"]["achieved"])
         colour = REACHED if self.reached else PENDING
         headline = textwrap.wrap(f"goal: {goal}" + ("  (reached)" if self.reached else ""), COLUMNS)
         page = self.keys.pages[self.page].name if len(self.keys.pages) > 1 else ""
@@ -98,14 +104,14 @@ class Game:
 
 
 def goal_text(goals: GoalSpace, desired: np.ndarray, index: int) -> str:
-    """A commanded goal [D] for people: its name where it is number `index` of the set, else its coordinates."""
+    """Return a desired goal [D] as text: its name if `index` is its place in the goal set, its coordinates if -1."""
     if isinstance(goals, PointSetGoals):
         return f"any of {int((desired[::3] > 0.5).sum())} points"
     return goals.names[index] if index >= 0 else "(" + ", ".join(f"{number:.3g}" for number in desired) + ")"
 
 
-def held_names(goals: GoalSpace, desired: np.ndarray, achieved: np.ndarray) -> list[str]:
-    """The goals of the all-goals set that hold, by `achieved` bool [G]: names, or the coordinates of points."""
+def achieved_names(goals: GoalSpace, desired: np.ndarray, achieved: np.ndarray) -> list[str]:
+    """Return the goals of the all-goals set that hold, by `achieved` bool [G]: names, or the coordinates of points."""
     if isinstance(goals, PointSetGoals):
         return [f"({x:g}, {y:g})" for _, x, y in desired.reshape(-1, 3)[achieved]]
     return [goals.names[index] for index in np.flatnonzero(achieved)]

@@ -1,4 +1,4 @@
-"""What every key does in every environment: tables, and no window."""
+"""The effect of every key in every environment: tables that do not depend on a window."""
 
 import string
 from collections.abc import Callable, Mapping
@@ -9,8 +9,8 @@ import numpy as np
 
 from gc_envs.registration import get_row
 
-# Discrete actions in the order of the action space, each with its key (as `pygame.key.name` spells it). Craftax's are
-# those of its own play scripts. Arrow keys also stand for left, right, up and down.
+# Discrete actions in the order of the action space, each with its key (as `pygame.key.name` spells it). The keys of
+# Craftax are those of its own play scripts. Arrow keys also stand for left, right, up and down.
 _GRIDWORLD = "left:a right:d up:w down:s"
 _CRAFTAX_COMMON = (
     "noop:q left:a right:d up:w down:s do:space sleep:tab place_stone:r place_table:t place_furnace:f place_plant:p "
@@ -26,50 +26,50 @@ _CRAFTAX_ONLY = (
 _CRAFTAX_CLASSIC = "make_wood_sword:4 make_stone_sword:5 make_iron_sword:6"
 ARROWS = {"left": "a", "right": "d", "up": "w", "down": "s"}  # and the letters that do the same
 COMMANDS = {"r": "reset", "n": "new goal", "q": "quit"}  # with Ctrl always, alone where the game has no such key
-DIGITS = tuple("1234567890")  # as they lie on the keyboard
-PATIENCE = 300  # steps of an episode where one press after another replaces a policy's whole action
+DIGITS = tuple("1234567890")  # in the order of the keyboard
+PLAY_HORIZON = 300  # steps of an episode where it takes several presses to do what a policy does in one action
 BITS = [key for key in string.digits + string.ascii_lowercase if key not in COMMANDS]
 
 
 @dataclass(frozen=True)
 class Press:
-    """What a key does to a continuous action: amounts by the index of a number in the action.
+    """The effect of a key on a continuous action: amounts by the index of a number in the action.
 
-    The action of a step is what is held, plus what this key pushes, clipped to the action space.
+    The action of a step is the held action plus `push`, clipped to the action space.
     """
 
-    push: Mapping[int, float] = field(default_factory=dict)  # for this step alone
-    keep: Mapping[int, float] = field(default_factory=dict)  # added to what is held, from now on
-    flip: tuple[int, ...] = ()  # numbers of what is held that change their sign
+    push: Mapping[int, float] = field(default_factory=dict)  # added for this step alone
+    keep: Mapping[int, float] = field(default_factory=dict)  # added to the held action, from now on
+    flip: tuple[int, ...] = ()  # numbers of the held action that change their sign
 
 
 @dataclass(frozen=True)
 class Page:
-    """The keys that act at one time."""
+    """The keys that act at the same time."""
 
     actions: Mapping[str, int | Press]  # key name -> action
-    labels: tuple[tuple[str, str], ...]  # (key, what it does), for people
-    name: str = ""  # what they act on, where there are several pages
+    labels: tuple[tuple[str, str], ...]  # (key, its effect), for people
+    name: str = ""  # what the keys act on, where there are several pages
 
 
 @dataclass(frozen=True)
 class Keyboard:
-    """How an environment is played."""
+    """The way in which an environment is played."""
 
     pages: Callable[[gymnasium.Space], tuple[Page, ...]]  # for an action space
-    held: Mapping[int, float] = field(default_factory=dict)  # at the start of an episode; 0 elsewhere
-    horizon: int | None = None  # where people need more steps than the task gives
+    held: Mapping[int, float] = field(default_factory=dict)  # held at the start of an episode, by index; 0 elsewhere
+    horizon: int | None = None  # steps of an episode where people need more than the task's own
 
 
 @dataclass(frozen=True)
 class Bindings:
-    """What every key does in one environment."""
+    """The effect of every key in one environment."""
 
     pages: tuple[Page, ...]
     held: Mapping[int, float] = field(default_factory=dict)
 
     def page(self, key: str, current: int) -> int | None:
-        """The page that `key` turns to, or None: Tab to the next, a digit that has no other use to that one."""
+        """Return the page that `key` turns to, or None: Tab turns to the next, a digit without other use to its own."""
         if len(self.pages) == 1 or key in self.pages[current].actions:
             return None
         if key == "tab":
@@ -78,17 +78,17 @@ class Bindings:
         return turned if 0 <= turned < len(self.pages) else None
 
     def command(self, key: str, ctrl: bool) -> str | None:
-        """ "reset", "new goal" or "quit"; None for a key that is the game's, or nobody's."""
+        """Return "reset", "new goal" or "quit", or None for a key of the game or without a meaning."""
         if key == "escape":
             return "quit"
         return COMMANDS.get(key) if ctrl or not self.is_taken(key) else None
 
     def is_taken(self, key: str) -> bool:
-        """Whether `key` is the game's, on any page."""
+        """Return whether the game uses `key` on any page."""
         return any(key in page.actions for page in self.pages)
 
     def labels(self, current: int) -> tuple[tuple[str, str], ...]:
-        """(key, what it does) of all keys, while page `current` is open."""
+        """Return (key, its effect) of all keys while page `current` is open."""
         turn = [("tab", "act on the next")] if len(self.pages) > 1 else []
         digits = [key for key in DIGITS if self.page(key, current) is not None]
         if digits:
@@ -97,8 +97,8 @@ class Bindings:
         return (*self.pages[current].labels, *turn, *commands)
 
 
-def named(table: str) -> Callable[[gymnasium.Space], tuple[Page, ...]]:
-    """Keys of discrete actions from "name:key name:key ..." in the order of the actions."""
+def discrete_pages(table: str) -> Callable[[gymnasium.Space], tuple[Page, ...]]:
+    """Return the keys of discrete actions, given as "name:key name:key ..." in the order of the actions."""
     names, keys = zip(*(pair.split(":", 1) for pair in table.split()), strict=True)
     labels = [("arrows", "move (also wasd)")]
     labels += [(key, name.replace("_", " ")) for name, key in zip(names, keys, strict=True) if name not in ARROWS]
@@ -107,8 +107,8 @@ def named(table: str) -> Callable[[gymnasium.Space], tuple[Page, ...]]:
     return lambda space: (page,)
 
 
-def bits(space: gymnasium.Space) -> tuple[Page, ...]:
-    """A key for every bit, as many to a page as there are digits and free letters."""
+def bit_pages(space: gymnasium.Space) -> tuple[Page, ...]:
+    """Return a key for every bit, as many on a page as there are digits and free letters."""
     assert isinstance(space, gymnasium.spaces.Discrete)
     pages = []
     for first in range(0, int(space.n), len(BITS)):
@@ -119,7 +119,7 @@ def bits(space: gymnasium.Space) -> tuple[Page, ...]:
 
 
 def moves(**presses: Press) -> dict[str, int | Press]:
-    """Presses by arrow ("left", "right", "up", "down"), for the letters beside them too."""
+    """Return presses by arrow ("left", "right", "up", "down") and by the letter that does the same."""
     return {key: press for arrow, press in presses.items() for key in (arrow, ARROWS[arrow])}
 
 
@@ -128,8 +128,8 @@ FINE = (("shift", "a third as far"), ("alt", "a tenth as far"))
 STAY = {"space": Press()}
 
 
-def pairs(space: gymnasium.Space) -> tuple[Page, ...]:
-    """Arrows for two coordinates at a time."""
+def pair_pages(space: gymnasium.Space) -> tuple[Page, ...]:
+    """Return arrows for two coordinates at a time."""
     assert space.shape is not None
     labels = (MOVE, *FINE, ("space", "stay"))
     pages = []
@@ -141,8 +141,8 @@ def pairs(space: gymnasium.Space) -> tuple[Page, ...]:
     return tuple(pages)
 
 
-def panda(space: gymnasium.Space) -> tuple[Page, ...]:
-    """Arrows as the camera sees the table, from in front of the robot; the space bar moves the gripper if it can."""
+def panda_pages(space: gymnasium.Space) -> tuple[Page, ...]:
+    """Return arrows as the camera in front of the robot sees the table; the space bar moves the gripper if it can."""
     actions = moves(left=Press({1: -1}), right=Press({1: 1}), up=Press({0: -1}), down=Press({0: 1}))
     actions |= {"e": Press({2: 1}), "page up": Press({2: 1}), "q": Press({2: -1}), "page down": Press({2: -1})}
     labels = (MOVE, ("e, page up", "up"), ("q, page down", "down"), *FINE)
@@ -151,8 +151,8 @@ def panda(space: gymnasium.Space) -> tuple[Page, ...]:
     return (Page(actions | STAY, (*labels, ("space", "stay"))),)
 
 
-def hand(space: gymnasium.Space) -> tuple[Page, ...]:
-    """A finger at a time. Every press sends its joints an eighth of their range further, where they stay."""
+def hand_pages(space: gymnasium.Space) -> tuple[Page, ...]:
+    """Return a page for every finger. Each press moves its joints by an eighth of their range, and they stay there."""
     pages = []
     for name, left, bend, lift in _FINGERS:
         actions = {
@@ -169,7 +169,7 @@ def hand(space: gymnasium.Space) -> tuple[Page, ...]:
     return tuple(pages)
 
 
-# By numbers of the action: to the left, bending (with its sign), and what the page keys move.
+# Name, and by index in the action: moving left, bending (with its sign), and what the page keys move.
 _FINGERS: tuple[tuple[str, int, dict[int, int], int | None], ...] = (
     ("wrist", 0, {1: -1}, None),
     ("forefinger", 2, {3: 1, 4: 1}, None),
@@ -178,7 +178,7 @@ _FINGERS: tuple[tuple[str, int, dict[int, int], int | None], ...] = (
     ("little finger", 12, {13: 1, 14: 1}, 11),
     ("thumb", 15, {18: -1, 19: -1}, 16),
 )
-_REACH_START = (  # the action that leaves HandReach's hand as it starts
+_REACH_START = (  # the action that leaves the hand of HandReach in its start pose
     0.03, -0.36, 0.41, -0.59, -0.09, 0.0, -0.6, -0.02, 0.0, -0.53, -0.09,
     -0.87, -0.39, -0.49, -0.06, 0.0, -0.1, -0.07, 0.0, -0.01,
 )  # fmt: skip
@@ -188,25 +188,25 @@ _DRIVE = Page(
 )
 
 KEYS = {
-    "GC-Gridworld-v0": Keyboard(named(_GRIDWORLD)),
-    "GC-Craftax-v0": Keyboard(named(_CRAFTAX_COMMON + _CRAFTAX_ONLY)),
-    "GC-Craftax-Classic-v0": Keyboard(named(_CRAFTAX_COMMON + _CRAFTAX_CLASSIC)),
-    "GC-ContinuousSeek-v0": Keyboard(pairs, horizon=PATIENCE),
+    "GC-Gridworld-v0": Keyboard(discrete_pages(_GRIDWORLD)),
+    "GC-Craftax-v0": Keyboard(discrete_pages(_CRAFTAX_COMMON + _CRAFTAX_ONLY)),
+    "GC-Craftax-Classic-v0": Keyboard(discrete_pages(_CRAFTAX_COMMON + _CRAFTAX_CLASSIC)),
+    "GC-ContinuousSeek-v0": Keyboard(pair_pages, horizon=PLAY_HORIZON),
     "GC-DriveSeek-v0": Keyboard(lambda space: (_DRIVE,)),
-    "GC-NoisySeek-v0": Keyboard(pairs),
-    "GC-BitFlip-v0": Keyboard(bits),
+    "GC-NoisySeek-v0": Keyboard(pair_pages),
+    "GC-BitFlip-v0": Keyboard(bit_pages),
     **{
-        f"GC-Panda{name}{reward}-v0": Keyboard(panda, {3: 1.0} if name == "PickAndPlace" else {}, PATIENCE)
+        f"GC-Panda{name}{reward}-v0": Keyboard(panda_pages, {3: 1.0} if name == "PickAndPlace" else {}, PLAY_HORIZON)
         for name in ("Reach", "Push", "Slide", "PickAndPlace")
         for reward in ("", "Dense")
     },
-    "GC-HandReach-v0": Keyboard(hand, dict(enumerate(_REACH_START)), PATIENCE),
-    "GC-HandManipulateBlock-v0": Keyboard(hand, horizon=PATIENCE),
+    "GC-HandReach-v0": Keyboard(hand_pages, dict(enumerate(_REACH_START)), PLAY_HORIZON),
+    "GC-HandManipulateBlock-v0": Keyboard(hand_pages, horizon=PLAY_HORIZON),
 }
 
 
 def bindings(env_id: str, space: gymnasium.Space) -> Bindings:
-    """The keys of `env_id`, whose action space is `space`.
+    """Return the keys of `env_id`, whose action space is `space`.
 
     >>> bindings("GC-Gridworld-v0", gymnasium.spaces.Discrete(4)).pages[0].actions["up"]
     2
@@ -216,7 +216,7 @@ def bindings(env_id: str, space: gymnasium.Space) -> Bindings:
 
 
 def get_keyboard(env_id: str) -> Keyboard:
-    """The row of `env_id`; ValueError for an id that cannot be played with a keyboard."""
+    """Return the row of `env_id`; raise ValueError if it cannot be played with a keyboard."""
     env_id = get_row(env_id).id
     if env_id not in KEYS:
         raise ValueError(f"{env_id} has no key bindings; play takes: {', '.join(KEYS)}")
@@ -224,7 +224,14 @@ def get_keyboard(env_id: str) -> Keyboard:
 
 
 def action_of(press: int | Press, held: np.ndarray, space: gymnasium.Space, scale: float = 1.0) -> np.ndarray:
-    """The action of a key, while the numbers of `held` are held; what the key changes in `held` is changed there."""
+    """Return the action of a key and update the held action in place.
+
+    Args:
+        press: A discrete action, or the effect of the key on a continuous one.
+        held: The held action [A], which is changed by what the key keeps or flips.
+        space: The action space.
+        scale: A factor on the amounts of the press.
+    """
     if not isinstance(press, Press):
         return np.asarray(press)
     assert isinstance(space, gymnasium.spaces.Box)

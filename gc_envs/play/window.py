@@ -1,4 +1,4 @@
-"""The window: it draws a game, and tells it which keys were pressed."""
+"""The window, which draws a game and passes pressed keys on to it."""
 
 import os
 from typing import Any
@@ -7,38 +7,38 @@ import numpy as np
 
 from gc_envs.play.game import FAINT, TEXT, Game, Line
 
-NO_SCREEN = ("dummy", "offscreen")  # what SDL falls back on
+NO_SCREEN = ("dummy", "offscreen")  # the drivers that SDL falls back on
 PANEL_WIDTH, MARGIN, ROW, FONT_SIZE = 480, 16, 19, 20
-GOAL_ROWS = 18  # at least so many rows above the keys
+GOAL_ROWS = 18  # smallest number of rows above the keys
 BACKGROUND = (24, 26, 31)
 
 
 class Window:
-    """A pygame window on a game: the frame at left, the panel at right."""
+    """A pygame window that shows a game: the frame on the left, the panel on the right."""
 
     def __init__(self, title: str) -> None:
         import pygame
 
         self.pygame = pygame
-        self.fine = {pygame.KMOD_SHIFT: 1 / 3, pygame.KMOD_ALT: 1 / 10}  # how far a move goes with these keys held
+        self.scales = {pygame.KMOD_SHIFT: 1 / 3, pygame.KMOD_ALT: 1 / 10}  # of a move while these keys are down
         pygame.display.init()
         if pygame.display.get_driver() in NO_SCREEN and "SDL_VIDEODRIVER" not in os.environ:
-            raise pygame.error("no display found")  # rather than wait for keys that nobody can press
+            raise pygame.error("no display found")  # instead of waiting for keys that nobody can press
         pygame.font.init()
         pygame.display.set_caption(title)
         self.font = pygame.font.Font(None, FONT_SIZE)
-        self.surface = pygame.display.set_mode((480 + PANEL_WIDTH, 510))  # until the first frame
+        self.surface = pygame.display.set_mode((480 + PANEL_WIDTH, 510))  # its size until the first frame
         pygame.key.set_repeat(250, 90)
 
-    def say(self, text: str) -> None:
-        """Show `text` alone."""
+    def show_message(self, text: str) -> None:
+        """Show `text` and nothing else."""
         self.surface.fill(BACKGROUND)
         self._write([(text, TEXT)], MARGIN, MARGIN)
         self.pygame.display.flip()
-        self.pygame.event.pump()  # some systems show nothing until events are looked at
+        self.pygame.event.pump()  # some systems show nothing until events are processed
 
     def draw(self, game: Game) -> None:
-        """Show the game as it stands."""
+        """Show the current state of the game."""
         frame = np.asarray(game.env.render())
         keys = game.keys.labels(game.page)
         half = -(-len(keys) // 2)
@@ -63,7 +63,7 @@ class Window:
             self.surface.blit(self.font.render(text, True, colour), (left, top + row * ROW))
 
     def handle(self, event: Any, game: Game) -> bool:
-        """Apply one event to the game; False when the player leaves."""
+        """Apply one event to the game and return whether the player stays."""
         if event.type == self.pygame.KEYDOWN:
             key = self.pygame.key.name(event.key)
             command = game.keys.command(key, bool(event.mod & self.pygame.KMOD_CTRL))
@@ -74,7 +74,7 @@ class Window:
             elif command == "quit":
                 return False
             else:
-                game.press(key, next((scale for held, scale in self.fine.items() if event.mod & held), 1.0))
+                game.press(key, next((scale for modifier, scale in self.scales.items() if event.mod & modifier), 1.0))
         if event.type in (self.pygame.KEYDOWN, self.pygame.WINDOWEXPOSED):
             self.draw(game)
         return event.type != self.pygame.QUIT

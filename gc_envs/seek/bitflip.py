@@ -1,6 +1,6 @@
 """BitFlip: turn one string of bits into another, one bit at a time.
 
-Source: "Hindsight Experience Replay" (arXiv 1707.01495), section "A motivating example", which draws start and goal
+Source: "Hindsight Experience Replay" (arXiv 1707.01495), section "A motivating example", which samples start and goal
 anew in every episode. (Stable-Baselines3's `BitFlippingEnv` always asks for all ones.)
 """
 
@@ -23,14 +23,19 @@ class BitState(NamedTuple):
 
 
 class BitFlipTask(Task[BitState]):
-    """`bits` bits; action i flips bit i.
+    """A string of `bits` bits, of which action i flips bit i.
 
-    Observation and achieved goal: the bits as 0 and 1, float32 [bits]. Goal: a string of bits, reached when all are
-    equal. The reward is 0 where it is reached and -1 elsewhere; reaching it ends the episode. Start and goal are
-    uniformly random, and a goal that equals the start is drawn again. The horizon is `bits` steps.
+    The observation and the achieved goal are the bits as 0 and 1, float32 [bits]. A goal is a string of bits, reached
+    when all bits are equal. The reward is 0 where the goal is reached and -1 elsewhere; reaching it ends the episode.
+    Start and goal are uniformly random, and a goal that equals the start is sampled again.
+
+    Args:
+        bits: The length of the string, which is also the horizon in steps.
+        num_anchor_goals: The number of fixed strings that `info["all_goals"]` reports on; fewer where there are not
+            that many strings.
 
     Raises:
-        ValueError: for bits or num_anchor_goals below 1.
+        ValueError: If `bits` or `num_anchor_goals` is below 1.
     """
 
     def __init__(self, bits: int = 20, num_anchor_goals: int = 64) -> None:
@@ -63,7 +68,7 @@ class BitFlipTask(Task[BitState]):
 
 
 class BitGoals(BoxGoals):
-    """Corners of the unit box."""
+    """The corners of the unit box."""
 
     def encode(self, goal: str | int | Array) -> np.ndarray:
         bits = super().encode(goal)
@@ -73,12 +78,12 @@ class BitGoals(BoxGoals):
 
 
 def hamming(achieved: Array, desired: Array) -> Array:
-    """The number of bits [...] that differ between [..., d] and [..., d], of any array library."""
+    """Return the number of bits [...] that differ between [..., d] and [..., d], for any array library."""
     xp = array_namespace(achieved, desired)
     return xp.sum(xp.abs(achieved - desired), axis=-1)
 
 
 def to_bits(uniform: Array) -> Array:
-    """Fair bits from uniform numbers in [0, 1), any shape and array library."""
+    """Return fair bits from uniform numbers in [0, 1), of any shape and array library."""
     xp = array_namespace(uniform)
     return xp.astype(uniform >= 0.5, uniform.dtype)

@@ -3,6 +3,8 @@
 Source: "Goal-Conditioned Q-learning as Knowledge Distillation" (arXiv 2208.13298), section "Toy Example Experiments".
 """
 
+from collections.abc import Sequence
+
 import gymnasium
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,7 @@ import numpy as np
 from gc_envs.core.arrays import Array, array_namespace
 from gc_envs.core.goals import BoxGoals
 from gc_envs.core.task import Task
-from gc_envs.seek.trail import SeekState, extend, start_trail
+from gc_envs.seek.state import SeekState
 
 SIZE, THRESHOLD = 5.0, 0.1  # the source's D and epsilon
 
@@ -19,15 +21,21 @@ SIZE, THRESHOLD = 5.0, 0.1  # the source's D and epsilon
 class ContinuousSeekTask(Task[SeekState]):
     """A point in [-5, 5]^dim that every action moves by up to 1 along each axis: s' = clip(s + a).
 
-    Observation and achieved goal: the position, float32 [dim]. Goal: a position, reached within 0.1 in max-norm. The
-    reward is 0 where it is reached and -1 elsewhere. Start: the origin. An action beyond [-1, 1] is clipped.
+    The observation and the achieved goal are the position, float32 [dim]. A goal is a position, reached within 0.1 in
+    max-norm. The reward is 0 where the goal is reached and -1 elsewhere. Every episode starts at the origin. An action
+    beyond [-1, 1] is clipped.
+
+    Args:
+        dim: The number of coordinates.
+        num_anchor_goals: The number of fixed positions that `info["all_goals"]` reports on.
 
     Raises:
-        ValueError: for dim or num_anchor_goals below 1.
+        ValueError: If `dim` or `num_anchor_goals` is below 1.
     """
 
     horizon = 10
     on_success = "continue"
+    renders_history = True
 
     def __init__(self, dim: int = 5, num_anchor_goals: int = 64) -> None:
         if dim < 1:
@@ -41,25 +49,26 @@ class ContinuousSeekTask(Task[SeekState]):
         )  # fmt: skip
 
     def reset(self, key: jax.Array) -> SeekState:
-        return SeekState(start_trail(self.horizon, self.dim))
+        return SeekState(jnp.zeros(self.dim, jnp.float32))
 
     def step(self, key: jax.Array, state: SeekState, action: jax.Array) -> SeekState:
-        moved = jnp.clip(state.trail[-1] + jnp.clip(action, -1, 1), -SIZE, SIZE)
-        return SeekState(extend(state.trail, moved))
+        return SeekState(jnp.clip(state.position + jnp.clip(action, -1, 1), -SIZE, SIZE))
 
     def observe(self, state: SeekState) -> jax.Array:
-        return state.trail[-1]
+        return state.position
 
     def achieved(self, state: SeekState) -> jax.Array:
-        return state.trail[-1]
+        return state.position
 
-    def render(self, state: SeekState, desired_goal: np.ndarray | None = None) -> np.ndarray:
-        from gc_envs.seek.render import draw_pairs
+    def render(
+        self, state: SeekState, desired_goal: np.ndarray | None = None, history: Sequence[SeekState] = ()
+    ) -> np.ndarray:
+        from gc_envs.seek.render import draw_pairs, path_of
 
-        return draw_pairs(np.asarray(state.trail), desired_goal, SIZE, THRESHOLD)
+        return draw_pairs(path_of(state, history, self.horizon), desired_goal, SIZE, THRESHOLD)
 
 
 def max_norm(achieved: Array, desired: Array) -> Array:
-    """The largest difference along an axis [...], of points [..., d] of any array library."""
+    """Return the largest difference along an axis [...] of points [..., d], for any array library."""
     xp = array_namespace(achieved, desired)
     return xp.max(xp.abs(achieved - desired), axis=-1)

@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-# name -> the module here that defines it
+# name -> the module of this package that defines it
 _MODULES = {
     "AchievedGoalHerReplayBuffer": "achieved_goal_her",
     "AllGoalsInfo": "all_goals_info",

@@ -1,9 +1,9 @@
-"""What every goal of a given set says about each state, for any goal environment.
+"""Which goals of a given set hold in each state, and their rewards, for any goal environment.
 
 * ``AllGoalsInfo`` - adds `info["all_goals"]`, `info["goal"]` and `info["is_success"]`
 * ``AllGoalsInfoVector`` - the same for a vector environment
 
-G goals, D numbers in a goal, d in an achieved goal, N lanes, B any number of states.
+G is the number of goals, D of numbers in a desired goal, d in an achieved goal, N of environments, B of states.
 """
 
 from collections.abc import Sequence
@@ -22,27 +22,28 @@ __all__ = ["AllGoalsInfo", "AllGoalsInfoVector"]
 
 
 class AllGoalsInfo(gymnasium.Wrapper, RecordConstructorArgs):
-    """Adds what every goal of a set says about the state, on reset and on every step.
+    """Adds which goals of a set hold, and their rewards, to the infos of resets and steps.
 
-    `info["all_goals"]` is `{"achieved": bool [G], "reward": float32 [G]}`, about the observation returned;
-    `info["goal"]` is the position of the commanded goal in the set (-1 where it is not in it), and
-    `info["is_success"]` says whether the goal commanded before the step now holds. They replace the environment's own.
+    `info["all_goals"]` is `{"achieved": bool [G], "reward": float32 [G]}` for the returned observation. `info["goal"]`
+    is the index of the desired goal in the set, -1 where it is not in the set. `info["is_success"]` says whether the
+    goal that was desired before the step now holds. These entries replace the environment's own.
 
     Args:
-        env: observations with `achieved_goal` and `desired_goal`, and `compute_reward`: Gymnasium-Robotics'
-            interface. A `compute_reward` that takes no batches is called once per goal, with a warning.
-        goals: the goals [G, D] (for this package's environments also names and indices), or how many to draw. They are
-            the first distinct desired goals of resets of a second environment made from `env.spec`, so `env` and its
-            random numbers are left alone.
-        success: says which of B achieved goals meet which of B desired goals. Default: this package's environments
-            know; elsewhere a goal is reached where the reward equals that of `compute_reward(goal, goal)`, which needs
-            a reward of two values.
-        seed: of the second environment.
+        env: An environment with `achieved_goal` and `desired_goal` in its observations and with `compute_reward`, the
+            interface of Gymnasium-Robotics. A `compute_reward` that takes no batches is called once per goal, with a
+            warning.
+        goals: The goals [G, D] (for this package's environments also names and indices), or how many to sample. Sampled
+            goals are the first distinct desired goals of resets of a second environment made from `env.spec`, so `env`
+            and its random numbers do not change.
+        success: A function that says for B pairs whether the achieved goal meets the desired goal. By default this
+            package's environments have their own; elsewhere a goal is reached where the reward equals that of
+            `compute_reward(goal, goal)`, which needs a reward of two values.
+        seed: The seed of the second environment.
 
     Raises:
-        TypeError: for an environment without goals, or without a spec to make a second one from.
-        ValueError: for a goal outside `desired_goal`'s space, for fewer distinct goals than asked for, or for a reward
-            that does not tell which goals are reached.
+        TypeError: If the environment has no goals, or no spec to make a second one from.
+        ValueError: If a goal lies outside the space of `desired_goal`, if there are fewer distinct goals than asked
+            for, or if the reward does not say which goals are reached.
 
     >>> env = AllGoalsInfo(gymnasium.make("gc_envs:GC-Gridworld-v0"), goals=["position/6-6", "position/6-7"])
     >>> observation, info = env.reset(seed=0)
@@ -69,12 +70,13 @@ class AllGoalsInfo(gymnasium.Wrapper, RecordConstructorArgs):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
-        return observation, reward, terminated, truncated, self._report(observation, info, self._commanded)
+        return observation, reward, terminated, truncated, self._report(observation, info, self._desired)
 
-    def _report(self, observation: dict[str, Any], info: dict[str, Any], commanded: np.ndarray) -> dict[str, Any]:
-        self._commanded = np.array(observation["desired_goal"])
+    def _report(self, observation: dict[str, Any], info: dict[str, Any], success_goal: np.ndarray) -> dict[str, Any]:
+        """Return `info` with the entries of this wrapper; `success_goal` [D] is the goal of `is_success`."""
+        self._desired = np.array(observation["desired_goal"])
         achieved = np.asarray(observation["achieved_goal"])
-        outcome = self._evaluator.report(achieved[None], commanded[None], self._commanded[None], info)
+        outcome = self._evaluator.report(achieved[None], success_goal[None], self._desired[None], info)
         return {
             **info,
             "all_goals": {key: value[0] for key, value in outcome["all_goals"].items()},
@@ -84,13 +86,13 @@ class AllGoalsInfo(gymnasium.Wrapper, RecordConstructorArgs):
 
 
 class AllGoalsInfoVector(EpisodeVectorWrapper):
-    """`AllGoalsInfo` for a vector environment: `achieved` bool [N, G], `reward` float32 [N, G], `goal` int32 [N] and
-    `is_success` bool [N], each with Gymnasium's `_key` mask, which is that of the lanes reset in a partial reset.
+    """`AllGoalsInfo` for a vector environment.
 
-    They are about the observation returned. In SAME_STEP, what the last observation of an ended episode says is in
-    `info["final_info"]` under the same keys. `compute_reward` is called without infos here: one that reads them is
-    served by wrapping the single environments, `make_vec(..., vectorization_mode="sync", wrappers=[...])`; and so are
-    asynchronous environments.
+    Infos have `achieved` bool [N, G], `reward` float32 [N, G], `goal` int32 [N] and `is_success` bool [N] for the
+    returned observations, each with Gymnasium's `_key` mask; after a partial reset, the mask marks the environments
+    that were reset. In SAME_STEP, `info["final_info"]` has the same keys for the last observation of an episode that
+    ended. `compute_reward` is called without infos. Where it needs them, and for asynchronous environments, wrap the
+    single environments instead: `make_vec(..., vectorization_mode="sync", wrappers=[...])`.
 
     Arguments and errors are those of `AllGoalsInfo`.
 
@@ -112,36 +114,39 @@ class AllGoalsInfoVector(EpisodeVectorWrapper):
         self._evaluator = GoalEvaluator(env, goals, success, seed)
         self.goal_array = self._evaluator.goals  # [G, D]
 
-    def _began(self, observations: Any, infos: dict[str, Any], lanes: np.ndarray) -> tuple[Any, dict[str, Any]]:
-        self._commanded = observations["desired_goal"].copy()
-        report = self._evaluator.report(observations["achieved_goal"], self._commanded, self._commanded)
-        return observations, {**infos, **masked(report, lanes)}
+    def _on_reset(self, observations: Any, infos: dict[str, Any], mask: np.ndarray) -> tuple[Any, dict[str, Any]]:
+        self._desired = observations["desired_goal"].copy()
+        report = self._evaluator.report(observations["achieved_goal"], self._desired, self._desired)
+        return observations, {**infos, **masked(report, mask)}
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
-        _, ended, fresh = self._note_step(terminated, truncated)
-        before, self._commanded = self._commanded, observations["desired_goal"].copy()
-        commanded = self._commanded.copy()
-        commanded[~fresh] = before[~fresh]
-        report = self._evaluator.report(observations["achieved_goal"], commanded, self._commanded)
+        _, ended, reset = self._track_step(terminated, truncated)
+        previous, self._desired = self._desired, observations["desired_goal"].copy()
+        success_goal = previous.copy()
+        success_goal[reset] = self._desired[reset]
+        report = self._evaluator.report(observations["achieved_goal"], success_goal, self._desired)
         infos = {**infos, **masked(report, np.ones_like(ended))}
         if "final_obs" in infos:
-            infos["final_info"] = {**infos.get("final_info", {}), **self._final(infos["final_obs"], before, ended)}
+            infos["final_info"] = {**infos.get("final_info", {}), **self._final(infos["final_obs"], previous, ended)}
             infos["_final_info"] = ended.copy()
         return observations, rewards, terminated, truncated, infos
 
-    def _final(self, final_obs: np.ndarray, commanded: np.ndarray, ended: np.ndarray) -> dict[str, Any]:
-        """The report about the last observations of the lanes of `ended` [N]; zeros in the other lanes."""
-        last = [np.stack([lane[key] for lane in final_obs[ended]]) for key in ("achieved_goal", "desired_goal")]
-        return masked(_spread(self._evaluator.report(last[0], commanded[ended], last[1]), ended), ended)
+    def _final(self, final_obs: np.ndarray, success_goal: np.ndarray, ended: np.ndarray) -> dict[str, Any]:
+        """Return the report about the last observations where `ended` [N], and zeros elsewhere."""
+        achieved, desired = (
+            np.stack([observation[key] for observation in final_obs[ended]])
+            for key in ("achieved_goal", "desired_goal")
+        )
+        return masked(_scatter(self._evaluator.report(achieved, success_goal[ended], desired), ended), ended)
 
 
-def _spread(report: dict[str, Any], mask: np.ndarray) -> dict[str, Any]:
-    """Arrays [B, ...] about the lanes of `mask` [N] as arrays [N, ...], zero elsewhere."""
+def _scatter(report: dict[str, Any], mask: np.ndarray) -> dict[str, Any]:
+    """Return arrays [B, ...] about the environments of `mask` [N] as arrays [N, ...], zero elsewhere."""
     result: dict[str, Any] = {}
     for key, value in report.items():
         if isinstance(value, dict):
-            result[key] = _spread(value, mask)
+            result[key] = _scatter(value, mask)
         else:
             result[key] = np.zeros((len(mask), *value.shape[1:]), value.dtype)
             result[key][mask] = value

@@ -1,10 +1,10 @@
-"""What the wrappers share: the goals of an environment, and what a vector environment says about each lane.
+"""What the wrappers share: the goals of an environment, and the ends of episodes in a vector environment.
 
-N lanes, G goals in the all-goals set, D numbers in a goal.
+N is the number of environments, G of goals in the all-goals set, D of numbers in a goal.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -16,8 +16,10 @@ Environment = gymnasium.Env | VectorEnv
 
 
 def lookup(env: Environment, name: str) -> Any:
-    """The attribute `name` of the outermost layer of `env` that has it, or None; Gymnasium's own vector environments
-    answer for their first lane."""
+    """Return the attribute `name` of the outermost layer of `env` that has it, or None.
+
+    For Gymnasium's own vector environments this is the attribute of the first environment.
+    """
     layer: Any = env
     while not hasattr(layer, name):
         if isinstance(layer, SyncVectorEnv):
@@ -32,7 +34,11 @@ def lookup(env: Environment, name: str) -> Any:
 
 
 def goal_dictionary_of(env: Environment) -> dict[str, gymnasium.Space]:
-    """The parts of one lane's observation space; TypeError unless it is that of a goal environment."""
+    """Return the parts of the observation space of one environment.
+
+    Raises:
+        TypeError: If observations are not the dictionaries of a goal environment.
+    """
     space = env.single_observation_space if isinstance(env, VectorEnv) else env.observation_space
     parts = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {}
     for key in ("achieved_goal", "desired_goal"):
@@ -42,13 +48,21 @@ def goal_dictionary_of(env: Environment) -> dict[str, gymnasium.Space]:
 
 
 def num_goals(env: Environment) -> int:
-    """G, the goals that `info["all_goals"]` and `info["goal"]` are about; TypeError for an environment without them."""
+    """Return G, the number of goals that `info["all_goals"]` and `info["goal"]` refer to.
+
+    Raises:
+        TypeError: If the environment has no goal set.
+    """
     source = _goal_source(env)
     return source.num_goals if isinstance(source, GoalSpace) else len(source)
 
 
 def goal_array(env: Environment) -> np.ndarray:
-    """The desired goals [G, D] that `info["goal"]` counts through; TypeError for an environment without such a set."""
+    """Return the desired goals [G, D] to which the index `info["goal"]` refers.
+
+    Raises:
+        TypeError: If the environment has no goal set, or another one in every episode.
+    """
     source = _goal_source(env)
     if not isinstance(source, GoalSpace):
         return source
@@ -60,13 +74,17 @@ def goal_array(env: Environment) -> np.ndarray:
 
 
 def check_all_goals(env: Environment) -> None:
-    """TypeError unless `env` reports `info["all_goals"]`."""
+    """Check that `env` reports `info["all_goals"]`.
+
+    Raises:
+        TypeError: If it does not.
+    """
     if isinstance(_goal_source(env), GoalSpace) and not lookup(env, "all_goals_info"):
         raise TypeError(f"{env} was made with all_goals_info=False; this wrapper needs all_goals_info=True")
 
 
 def _goal_source(env: Environment) -> np.ndarray | GoalSpace:
-    """The goals given to an AllGoalsInfo wrapper, or else the environment's own goal space."""
+    """Return the goals given to an AllGoalsInfo wrapper, or else the environment's own goal space."""
     given = lookup(env, "goal_array")
     source = lookup(env, "goals") if given is None else given
     if not isinstance(source, (np.ndarray, GoalSpace)):
@@ -74,11 +92,19 @@ def _goal_source(env: Environment) -> np.ndarray | GoalSpace:
     return source
 
 
+class StepMasks(NamedTuple):
+    """What a step did to each environment."""
+
+    moved: np.ndarray  # bool [N], took the step (in NEXT_STEP, those that ended before are reset instead)
+    ended: np.ndarray  # bool [N], the step ended the episode
+    reset: np.ndarray  # bool [N], the returned observation begins an episode
+
+
 class EpisodeVectorWrapper(VectorWrapper):
-    """A vector wrapper that knows which lanes begin and end an episode, in any autoreset mode.
+    """A vector wrapper that knows in which environments an episode begins or ends, in any autoreset mode.
 
     Raises:
-        TypeError: for an environment that does not name its autoreset mode, or whose arrays are not NumPy's.
+        TypeError: If `env` does not name its autoreset mode, or its arrays are not NumPy's.
     """
 
     def __init__(self, env: VectorEnv) -> None:
@@ -89,7 +115,7 @@ class EpisodeVectorWrapper(VectorWrapper):
         library = getattr(env.unwrapped, "array", "numpy")
         if library != "numpy":
             raise TypeError(f"{type(self).__name__} works on NumPy arrays: make {env} without array={library!r}")
-        self._over = np.zeros(self.num_envs, bool)
+        self._done = np.zeros(self.num_envs, bool)  # [N], where the last step ended the episode
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -97,31 +123,35 @@ class EpisodeVectorWrapper(VectorWrapper):
         options = dict(options or {})  # a copy: Gymnasium's vector environments take the mask out of theirs
         mask = options.get("reset_mask")
         observations, infos = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
-        mask = np.ones_like(self._over) if mask is None else mask.copy()
-        self._over = self._over & ~mask
-        return self._began(observations, infos, mask)
+        mask = np.ones_like(self._done) if mask is None else mask.copy()
+        self._done = self._done & ~mask
+        return self._on_reset(observations, infos, mask)
 
-    def _began(self, observations: Any, infos: dict[str, Any], lanes: np.ndarray) -> tuple[Any, dict[str, Any]]:
-        """What `reset` returns, given what it got and which `lanes` [N] it began anew."""
+    def _on_reset(self, observations: Any, infos: dict[str, Any], mask: np.ndarray) -> tuple[Any, dict[str, Any]]:
+        """Return what `reset` returns.
+
+        Args:
+            observations: The observations of the wrapped environment after its reset.
+            infos: Its infos.
+            mask: The environments that were reset, bool [N].
+        """
         return observations, infos
 
-    def _note_step(self, terminated: np.ndarray, truncated: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Three masks, bool [N], about the step just taken.
-
-        moved: the lanes that took it (in NEXT_STEP, those that ended before are reset instead); ended: those whose
-        episode it ended; fresh: those whose returned observation begins an episode.
-        """
-        previous, self._over = self._over, terminated | truncated
-        mode = self.metadata["autoreset_mode"]  # read anew, because this package's environments can change it
+    def _track_step(self, terminated: np.ndarray, truncated: np.ndarray) -> StepMasks:
+        """Return which environments the step just taken moved, ended and reset."""
+        previous, self._done = self._done, terminated | truncated
+        mode = self.metadata["autoreset_mode"]  # read on every step, because this package's environments can change it
         if mode is AutoresetMode.NEXT_STEP:
-            return ~previous, self._over, previous
-        fresh = self._over if mode is AutoresetMode.SAME_STEP else np.zeros_like(previous)
-        return np.ones_like(previous), self._over, fresh
+            return StepMasks(~previous, self._done, previous)
+        reset = self._done if mode is AutoresetMode.SAME_STEP else np.zeros_like(previous)
+        return StepMasks(np.ones_like(previous), self._done, reset)
 
 
 def before_reset(infos: Mapping[str, Any], *keys: str) -> np.ndarray:
-    """`infos[keys[0]][keys[1]]...` [N, ...] about the state that each lane's step led to: where SAME_STEP has reset a
-    lane in the meantime, the entry of `final_info`."""
+    """Return `infos[keys[0]][keys[1]]...` [N, ...] about the states to which the step led.
+
+    Where SAME_STEP has reset an environment in the meantime, this is the entry of `final_info`.
+    """
     value: Any = infos
     for key in keys:
         value = value[key]

@@ -3,7 +3,7 @@
 * ``FlattenGoal`` - joins the parts of an observation into one vector
 * ``FlattenGoalVector`` - the same for a vector environment
 
-N lanes; P numbers in the chosen parts together.
+N is the number of environments, P of numbers in the chosen parts together.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,18 @@ PARTS = ("observation", "desired_goal")
 
 
 class FlattenGoal(gymnasium.ObservationWrapper, RecordConstructorArgs):
-    """Observations are `parts` of the goal dictionary, one after the other: float32 [P], with the parts' bounds.
+    """Makes observations of `parts` of the goal dictionary, one after the other: float32 [P], with the parts' bounds.
 
-    A part that is an array of several axes is read row by row. Wrappers that need the dictionary go underneath.
+    A part that is an array of several axes is read row by row. Wrappers that need the dictionary go below this one.
+
+    Args:
+        env: An environment with goal dictionaries.
+        parts: The keys of the parts, in the order in which they are joined.
 
     Raises:
-        TypeError: for observations that are no goal dictionary, or a part that is no Box (such as Craftax's
-            `observation="compact"`, a dictionary itself).
-        ValueError: for no parts, or one that the dictionary does not have.
+        TypeError: If observations are no goal dictionaries, or a part is no Box (such as Craftax's
+            `observation="compact"`, which is a dictionary itself).
+        ValueError: If there are no parts, or the dictionary does not have one of them.
 
     >>> env = FlattenGoal(gymnasium.make("gc_envs:GC-Gridworld-v0", size=5))
     >>> observation, _ = env.reset(seed=0)
@@ -50,9 +54,9 @@ class FlattenGoal(gymnasium.ObservationWrapper, RecordConstructorArgs):
 
 
 class FlattenGoalVector(EpisodeVectorWrapper):
-    """`FlattenGoal` for a vector environment: observations are float32 [N, P].
+    """`FlattenGoal` for a vector environment, whose observations are float32 [N, P].
 
-    In SAME_STEP, `infos["final_obs"]` holds vectors [P] as well.
+    In SAME_STEP, `infos["final_obs"]` has vectors [P] as well.
 
     Arguments and errors are those of `FlattenGoal`.
 
@@ -67,25 +71,26 @@ class FlattenGoalVector(EpisodeVectorWrapper):
         self.single_observation_space = _joined_space(env, self.parts)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
 
-    def _began(self, observations: Any, infos: dict[str, Any], lanes: np.ndarray) -> tuple[Any, dict[str, Any]]:
+    def _on_reset(self, observations: Any, infos: dict[str, Any], mask: np.ndarray) -> tuple[Any, dict[str, Any]]:
         return self._join(observations, self.num_envs), infos
 
     def step(self, actions: Any) -> tuple[np.ndarray, Any, Any, Any, dict[str, Any]]:
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         if "final_obs" in infos:
             final = np.full(self.num_envs, None, dtype=object)
-            for lane in np.flatnonzero(infos["_final_obs"]).tolist():
-                final[lane] = self._join(infos["final_obs"][lane], 1)[0]
+            for i in np.flatnonzero(infos["_final_obs"]).tolist():
+                final[i] = self._join(infos["final_obs"][i], 1)[0]
             infos = {**infos, "final_obs": final}
         return self._join(observations, self.num_envs), rewards, terminated, truncated, infos
 
     def _join(self, observations: dict[str, np.ndarray], count: int) -> np.ndarray:
-        """[count, P]"""
+        """Return the parts of `count` observations as float32 [count, P]."""
         rows = [np.reshape(observations[part], (count, -1)) for part in self.parts]
         return np.concatenate(rows, axis=1).astype(np.float32, copy=False)
 
 
 def _joined_space(env: Environment, parts: tuple[str, ...]) -> Box:
+    """Return the space of the joined `parts` of one observation, float32 [P]."""
     spaces = goal_dictionary_of(env)
     unknown = [part for part in parts if part not in spaces]
     if unknown or not parts:

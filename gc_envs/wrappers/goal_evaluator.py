@@ -1,6 +1,6 @@
-"""Judging the states of any goal environment by every goal of a given set.
+"""Evaluation of the states of any goal environment under every goal of a given set.
 
-G goals, D numbers in a goal, d in an achieved goal, B any number of states.
+G is the number of goals, D of numbers in a desired goal, d in an achieved goal, B of states or of pairs.
 """
 
 import copy
@@ -20,7 +20,7 @@ _PASS_SUCCESS = "pass success=, a function (achieved [B, d], desired [B, D]) -> 
 
 
 class GoalEvaluator:
-    """Judges states by every goal of a set: `goals` [G, D].
+    """Evaluates states under every goal of a set, `goals` [G, D].
 
     Arguments and errors are those of `AllGoalsInfo`.
     """
@@ -33,7 +33,7 @@ class GoalEvaluator:
         own = lookup(env, "goals")
         own = own if isinstance(own, GoalSpace) else None
         if isinstance(goals, (int, np.integer)):
-            self.goals = _draw_goals(env, int(goals), seed)
+            self.goals = _sample_goals(env, int(goals), seed)
         else:
             self.goals = check_goals(goals, spaces["desired_goal"], own)
         probes = _probes(spaces["achieved_goal"], self.goals)
@@ -44,18 +44,28 @@ class GoalEvaluator:
                 f"{len(self.goals)} times for every state"
             )
         self._success = success or (own.success if own else self._by_reward(probes))
-        met = np.asarray(self._success(*self._pairs(probes)))
-        if met.shape != (len(probes) * len(self.goals),):
+        success_shape = np.asarray(self._success(*self._pairs(probes))).shape
+        if success_shape != (len(probes) * len(self.goals),):
             raise ValueError(
-                f"success(achieved, desired) must take batches: it made {met.shape} out of "
+                f"success(achieved, desired) must take batches: it returned shape {success_shape} for "
                 f"{len(probes) * len(self.goals)} pairs"
             )
 
     def report(
-        self, achieved: np.ndarray, commanded: np.ndarray, desired: np.ndarray, info: dict[str, Any] | None = None
+        self, achieved: np.ndarray, success_goal: np.ndarray, desired: np.ndarray, info: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """All-goals information on `achieved` [B, d] as arrays [B, ...]: success is that of `commanded` [B, D], and
-        `goal` the position of `desired` [B, D]."""
+        """Return the all-goals information about B states.
+
+        Args:
+            achieved: The achieved goals of the states, [B, d].
+            success_goal: The goals of `is_success`, [B, D].
+            desired: The desired goals, whose index in the set is `goal`, [B, D].
+            info: The info that `compute_reward` gets.
+
+        Returns:
+            `all_goals` with `achieved` bool [B, G] and `reward` float32 [B, G], `is_success` bool [B] and `goal` int32
+            [B], -1 where the goal is not in the set.
+        """
         shape = (len(achieved), len(self.goals))
         pairs = self._pairs(achieved)
         same = (desired[:, None] == self.goals).reshape(*shape, -1).all(axis=-1)
@@ -64,46 +74,59 @@ class GoalEvaluator:
                 "achieved": np.asarray(self._success(*pairs), bool).reshape(shape),
                 "reward": self._rewards(*pairs, info or {}).astype(np.float32).reshape(shape),
             },
-            "is_success": np.asarray(self._success(achieved, commanded), bool),
+            "is_success": np.asarray(self._success(achieved, success_goal), bool),
             "goal": np.where(same.any(axis=-1), same.argmax(axis=-1), -1).astype(np.int32),
         }
 
     def _pairs(self, achieved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Each of `achieved` [B, d] with each goal: [B * G, d] and [B * G, D]."""
+        """Return all pairs of `achieved` [B, d] with a goal, as [B * G, d] and [B * G, D]."""
         return np.repeat(achieved, len(self.goals), axis=0), np.concatenate([self.goals] * len(achieved))
 
     def _rewards(self, achieved: np.ndarray, desired: np.ndarray, info: dict[str, Any]) -> np.ndarray:
-        """The reward of each of B pairs, [B]."""
+        """Return the rewards of B pairs, [B]."""
         if self._batched:
             return np.asarray(self._compute_reward(achieved, desired, [info] * len(achieved)))
         return np.array([self._compute_reward(a, d, info) for a, d in zip(achieved, desired)], np.float64)
 
     def _takes_batches(self, probes: np.ndarray) -> bool:
-        """Whether `compute_reward` gives a batch of pairs the rewards that it gives them one by one."""
+        """Return whether `compute_reward` gives a batch of pairs the rewards that it gives them one by one."""
         achieved, desired = self._pairs(probes)
         try:
             together = np.asarray(self._compute_reward(achieved, desired, [{}] * len(achieved)))
             alone = [self._compute_reward(a, d, {}) for a, d in zip(achieved, desired)]
             return together.shape == (len(achieved),) and bool(np.allclose(together, alone))
-        except Exception:  # whatever a foreign function makes of an argument that it was not written for
+        except Exception:  # a foreign function may fail in any way on arguments that it was not written for
             return False
 
     def _by_reward(self, probes: np.ndarray) -> Success:
-        """Success as the reward of reaching a goal, where the reward has two values."""
+        """Return a function that calls a goal reached where its reward is that of reaching a goal.
+
+        Raises:
+            ValueError: If the reward does not have two values.
+        """
         try:
-            reached = self._rewards(self.goals, self.goals, {})
-            rewards = np.append(reached, self._rewards(*self._pairs(probes), {}))
+            at_goal = self._rewards(self.goals, self.goals, {})
+            rewards = np.append(at_goal, self._rewards(*self._pairs(probes), {}))
         except Exception as error:
             raise ValueError(f"compute_reward(goal, goal, {{}}) fails ({error!r}): {_PASS_SUCCESS}") from error
-        if np.ptp(reached) > 0 or len(np.unique(rewards)) > 2 or reached[0] < rewards.max():
+        if np.ptp(at_goal) > 0 or len(np.unique(rewards)) > 2 or at_goal[0] < rewards.max():
             raise ValueError(
-                f"rewards as {np.unique(rewards)[:5].tolist()} don't say which are reached: {_PASS_SUCCESS}"
+                f"rewards like {np.unique(rewards)[:5].tolist()} do not say which goals are reached: {_PASS_SUCCESS}"
             )
-        return lambda achieved, desired: self._rewards(achieved, desired, {}) >= reached[0]
+        return lambda achieved, desired: self._rewards(achieved, desired, {}) >= at_goal[0]
 
 
 def check_goals(goals: Any, space: gymnasium.Space, own: GoalSpace | None) -> np.ndarray:
-    """`goals` as an array [G, D] of members of `space`."""
+    """Return `goals` as an array [G, D] of members of `space`.
+
+    Args:
+        goals: G goals, as arrays or in any form that `own` encodes.
+        space: The space of desired goals.
+        own: The goal space of an environment of this package, or None.
+
+    Raises:
+        ValueError: If there are no goals, or one lies outside `space`.
+    """
     if len(goals) == 0:
         raise ValueError("goals must have at least one goal, got none")
     array = np.stack([own.encode(goal) if own else np.asarray(goal, space.dtype) for goal in goals])
@@ -113,8 +136,8 @@ def check_goals(goals: Any, space: gymnasium.Space, own: GoalSpace | None) -> np
     return array
 
 
-def _draw_goals(env: Environment, count: int, seed: int) -> np.ndarray:
-    """The first `count` distinct desired goals [count, D] of resets of a second environment like `env`."""
+def _sample_goals(env: Environment, count: int, seed: int) -> np.ndarray:
+    """Return the first `count` distinct desired goals [count, D] of resets of a second environment like `env`."""
     if count < 1:
         raise ValueError(f"the number of goals must be at least 1, got {count}")
     if env.spec is None:
@@ -124,22 +147,25 @@ def _draw_goals(env: Environment, count: int, seed: int) -> np.ndarray:
     if isinstance(env, VectorEnv):
         spec.kwargs["num_envs"] = 1
     second = gymnasium.make_vec(spec) if isinstance(env, VectorEnv) else gymnasium.make(spec)
-    found: dict[bytes, np.ndarray] = {}
+    distinct: dict[bytes, np.ndarray] = {}
     for attempt in range(20 * count):
         desired = np.array(second.reset(seed=None if attempt else seed)[0]["desired_goal"])
         goal = desired[0] if isinstance(env, VectorEnv) else desired
-        found.setdefault(goal.tobytes(), goal)
-        if len(found) == count:
+        distinct.setdefault(goal.tobytes(), goal)
+        if len(distinct) == count:
             break
     second.close()
-    if len(found) < count:
-        raise ValueError(f"{20 * count} resets gave {len(found)} distinct goals, fewer than the {count} asked for")
-    return np.stack(list(found.values()))
+    if len(distinct) < count:
+        raise ValueError(f"{20 * count} resets gave {len(distinct)} distinct goals, fewer than the {count} asked for")
+    return np.stack(list(distinct.values()))
 
 
 def _probes(space: gymnasium.Space, goals: np.ndarray, count: int = 4) -> np.ndarray:
-    """Achieved goals [B, d] to try functions on: some of `space`, whose random numbers stay as they are, and, where a
-    goal can itself be achieved, some that do reach a goal."""
+    """Return achieved goals [B, d] on which functions can be tried.
+
+    Some are sampled from a copy of `space`, whose random numbers stay as they are. Where a goal can itself be achieved,
+    others reach a goal.
+    """
     space = copy.deepcopy(space)
     space.seed(0)
     samples = np.stack([space.sample() for _ in range(count)])

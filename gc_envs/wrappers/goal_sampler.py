@@ -1,9 +1,9 @@
-"""Choosing the goal that each episode is given.
+"""Choice of the goal that each episode is given.
 
-* ``GoalSampler`` - commands a goal at every reset, by a rule
-* ``GoalSamplerVector`` - the same for every lane of a vector environment, automatic resets included
+* ``GoalSampler`` - gives every episode a goal that it chooses by a rule
+* ``GoalSamplerVector`` - the same for every environment of a vector environment, automatic resets included
 
-G goals, K candidates, D numbers in a goal, N lanes.
+G is the number of goals in the all-goals set, K of candidates, D of numbers in a goal, N of environments.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,35 +35,39 @@ RULES = ("seen", "success", "uniform", "cycle")
 
 
 def favour_intermediate(success_rates: np.ndarray) -> np.ndarray:
-    """Weights [G] for success rates [G]: p (1 - p) + 1/40, so that a goal reached half the time, or never tried, weighs
-    eleven times as much as one that always or never succeeds, and none is dropped."""
+    """Return weights [G] for success rates [G]: p (1 - p) + 1/40.
+
+    A goal that is reached half the time, or was never tried, thus weighs eleven times as much as one that always or
+    never succeeds, and no goal is dropped.
+    """
     rate = np.nan_to_num(success_rates, nan=0.5)
     return rate * (1 - rate) + 0.025
 
 
 class GoalSampler(gymnasium.Wrapper, RecordConstructorArgs):
-    """Commands a goal at every reset, through `reset(options={"goal": ...})`; a goal in the caller's options wins.
+    """Gives every episode a goal, through `reset(options={"goal": ...})`; a goal in the caller's options has priority.
 
-    Rules: "seen" draws evenly from the goals achieved so far in any episode, start states included, and from all of
-    them while there are none (arXiv 2605.23551); "success" draws with `weights` of the success rates of a
-    `GoalStatistics` underneath; "uniform" draws evenly; "cycle" takes the goals in turn. A goal that already holds at
-    the start can be drawn.
+    There are four rules. "seen" samples evenly from the goals achieved so far in any episode, start states included,
+    and from all goals while there are none (arXiv 2605.23551). "success" samples with `weights` of the success rates of
+    a `GoalStatistics` below this wrapper. "uniform" samples evenly. "cycle" takes the goals in turn. A goal that
+    already holds at the start can be sampled.
 
-    The wrapper has random numbers of its own, which `reset(seed=...)` seeds. What was seen, and the place in the cycle,
-    outlive it.
+    The wrapper has its own random numbers, which `reset(seed=...)` seeds. Such a reset keeps the goals seen so far and
+    the position in the cycle.
 
     Args:
-        env: an environment that takes the option "goal", all of this package's do.
-        rule: one of the four.
-        goals: the candidates [K, D] (for this package's environments also names and indices) of "uniform" and "cycle".
-            Default: the goals of the all-goals set, which is also what "seen" and "success" choose from.
-        weights: for "success": success rates float64 [G] (nan where never tried) -> weights [G], not all of them zero.
+        env: An environment that takes the option "goal", as all environments of this package do.
+        rule: "seen", "success", "uniform" or "cycle".
+        goals: The candidates [K, D] of "uniform" and "cycle" (for this package's environments also names and indices).
+            The default is the all-goals set, from which "seen" and "success" always choose.
+        weights: For "success", a function from success rates float64 [G] (nan where never tried) to weights [G] that
+            are not all zero.
 
     Raises:
-        TypeError: for "success" without a `GoalStatistics` underneath, for an environment without goal dictionaries or
-            without a goal set, and, at reset, for one that does not follow the option.
-        ValueError: for another rule, no goals, goals outside the space, goals with "seen" or "success", or weights that
-            are none.
+        TypeError: If the rule is "success" and no `GoalStatistics` lies below, if the environment has no goal
+            dictionaries or no goal set, and, at reset, if the environment ignores the option.
+        ValueError: If the rule is unknown, if there are no goals, goals outside the space, or goals with "seen" or
+            "success", and if weights are invalid.
 
     >>> env = GoalSampler(gymnasium.make("gc_envs:GC-Gridworld-v0", size=5), "cycle", goals=["position/0-4", 4])
     >>> [env.reset()[1]["goal_name"] for _ in range(3)]
@@ -91,26 +95,26 @@ class GoalSampler(gymnasium.Wrapper, RecordConstructorArgs):
         observation, info = self.env.reset(seed=seed, options=options)
         if chosen is not None and not np.array_equal(observation["desired_goal"], chosen):
             raise TypeError(
-                f"{self.env} does not take reset(options={{'goal': ...}}): goal {chosen.tolist()} was commanded, and "
-                f"{np.asarray(observation['desired_goal']).tolist()} is desired"
+                f"{self.env} ignores reset(options={{'goal': ...}}): it was given {chosen.tolist()}, but its desired "
+                f"goal is {np.asarray(observation['desired_goal']).tolist()}"
             )
-        self._chooser.note(info)
+        self._chooser.record(info)
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._chooser.note(info)
+        self._chooser.record(info)
         return observation, reward, terminated, truncated, info
 
 
 class GoalSamplerVector(EpisodeVectorWrapper):
-    """`GoalSampler` for this package's vector environments: what one lane sees counts for all of them.
+    """`GoalSampler` for this package's vector environments; goals seen in one environment count for all of them.
 
-    In NEXT_STEP and SAME_STEP, a lane that was reset automatically is reset once more, with its goal, before the step
-    returns; start states are made twice then. In DISABLED, the goals are chosen in the caller's
+    In NEXT_STEP and SAME_STEP, an environment that was reset automatically is reset once more, with its goal, before
+    the step returns, so its start state is computed twice. In DISABLED, the goals are chosen in the caller's
     `reset(options={"reset_mask": mask})`.
 
-    Arguments and errors are those of `GoalSampler`; other vector environments are refused with a TypeError.
+    Arguments and errors are those of `GoalSampler`; other vector environments raise a TypeError.
 
     >>> envs = GoalSamplerVector(gymnasium.make_vec("gc_envs:GC-Gridworld-v0", num_envs=3), "cycle", goals=[4, 7])
     >>> envs.reset(seed=0)[1]["goal"]
@@ -128,7 +132,7 @@ class GoalSamplerVector(EpisodeVectorWrapper):
         super().__init__(env)
         if not isinstance(env.unwrapped, GoalVectorEnv):
             raise TypeError(
-                f"{env} can't be given one goal per lane: wrap the single environments instead, with "
+                f"{env} cannot take one goal per environment: wrap the single environments instead, with "
                 "make_vec(..., wrappers=[lambda env: GoalSampler(env, ...)])"
             )
         self._chooser = GoalChooser(env, rule, goals, weights)
@@ -140,25 +144,28 @@ class GoalSamplerVector(EpisodeVectorWrapper):
         options = dict(options or {})
         if options.get("goal") is None and options.get("goals") is None:
             mask = options.get("reset_mask")
-            options["goals"] = self._chooser.fill(np.ones(self.num_envs, bool) if mask is None else mask)
+            options["goals"] = self._chooser.choose_where(np.ones(self.num_envs, bool) if mask is None else mask)
         return super().reset(seed=seed, options=options)
 
-    def _began(self, observations: Any, infos: dict[str, Any], lanes: np.ndarray) -> tuple[Any, dict[str, Any]]:
-        self._chooser.note(infos, lanes)
+    def _on_reset(self, observations: Any, infos: dict[str, Any], mask: np.ndarray) -> tuple[Any, dict[str, Any]]:
+        self._chooser.record(infos, mask)
         return observations, infos
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
-        moved, _, fresh = self._note_step(terminated, truncated)
-        self._chooser.note(infos, moved)
-        if fresh.any():
-            observations, anew = self.reset(options={"reset_mask": fresh})
-            infos = _merged(infos, anew, fresh)
+        moved, _, reset = self._track_step(terminated, truncated)
+        self._chooser.record(infos, moved)
+        if reset.any():
+            observations, reset_infos = self.reset(options={"reset_mask": reset})
+            infos = _merged(infos, reset_infos, reset)
         return observations, rewards, terminated, truncated, infos
 
 
 class GoalChooser:
-    """Candidates [K, D], the rule to choose among them, and what the rule knows."""
+    """A rule that chooses among candidates [K, D], and what it has recorded.
+
+    Arguments and errors are those of `GoalSampler`.
+    """
 
     def __init__(self, env: Environment, rule: str, goals: Any, weights: Weights) -> None:
         if rule not in RULES:
@@ -170,7 +177,7 @@ class GoalChooser:
             )
         if rule == "success" and lookup(env, "success_rates") is None:
             raise TypeError(
-                "rule='success' needs a GoalStatistics underneath: GoalSampler(GoalStatistics(env), 'success')"
+                "rule='success' needs a GoalStatistics below it: GoalSampler(GoalStatistics(env), 'success')"
             )
         if rule == "seen":
             check_all_goals(env)
@@ -182,40 +189,40 @@ class GoalChooser:
             self.candidates = check_goals(goals, space, own if isinstance(own, GoalSpace) else None)
         self._env, self._rule, self._weigh = env, rule, weights
         self._seen = np.zeros(len(self.candidates), bool)  # [G]
-        self._taken = 0  # candidates chosen so far
+        self._num_chosen = 0
         self._random = np.random.default_rng()
 
     def seed(self, seed: int | Sequence[int | None] | None) -> None:
-        """Start a new stream of random numbers, apart from the environment's own of that seed."""
+        """Start a new stream of random numbers, which differs from the environment's own stream of that seed."""
         given = [s for s in np.atleast_1d(np.asarray(seed, object)).tolist() if s is not None]
         if given:
             self._random = np.random.default_rng(np.random.SeedSequence(given, spawn_key=(1,)))
 
-    def note(self, info: dict[str, Any], lanes: np.ndarray | None = None) -> None:
-        """Remember what was achieved; of a vector environment's infos, in `lanes` [N]."""
+    def record(self, info: dict[str, Any], mask: np.ndarray | None = None) -> None:
+        """Record which goals were achieved; of a vector environment's infos, in the environments of `mask` [N]."""
         if self._rule == "seen":
             achieved = before_reset(info, "all_goals", "achieved")
-            self._seen |= achieved if lanes is None else achieved[lanes].any(axis=0)
+            self._seen |= achieved if mask is None else achieved[mask].any(axis=0)
 
     def choose(self, count: int) -> np.ndarray:
-        """`count` goals, [count, D]."""
+        """Return `count` goals, [count, D]."""
         size = len(self.candidates)
         if self._rule == "cycle":
-            index = (self._taken + np.arange(count)) % size
+            index = (self._num_chosen + np.arange(count)) % size
         else:
             weights = self._weights()
             index = self._random.choice(size, count, p=weights / weights.sum())
-        self._taken += count
+        self._num_chosen += count
         return self.candidates[index]
 
-    def fill(self, lanes: np.ndarray) -> np.ndarray:
-        """A goal for each of `lanes` [N]: [N, D], any goal elsewhere."""
-        goals = np.repeat(self.candidates[:1], len(lanes), axis=0)
-        goals[lanes] = self.choose(int(lanes.sum()))
+    def choose_where(self, mask: np.ndarray) -> np.ndarray:
+        """Return a chosen goal for every environment of `mask` [N], and any goal elsewhere, [N, D]."""
+        goals = np.repeat(self.candidates[:1], len(mask), axis=0)
+        goals[mask] = self.choose(int(mask.sum()))
         return goals
 
     def _weights(self) -> np.ndarray:
-        """[K], not all zero."""
+        """Return the weights of the candidates, [K], not all zero."""
         if self._rule == "seen" and self._seen.any():
             return self._seen.astype(float)
         if self._rule != "success":
@@ -234,12 +241,12 @@ class GoalChooser:
         return weights
 
 
-def _merged(infos: dict[str, Any], anew: dict[str, Any], lanes: np.ndarray) -> dict[str, Any]:
-    """`infos` with the entries of `lanes` [N] taken from `anew`."""
+def _merged(infos: dict[str, Any], reset_infos: dict[str, Any], mask: np.ndarray) -> dict[str, Any]:
+    """Return `infos` with the entries of the environments of `mask` [N] taken from `reset_infos`."""
     result = dict(infos)
-    for key, value in anew.items():
+    for key, value in reset_infos.items():
         if isinstance(value, dict):
-            result[key] = _merged(infos[key], value, lanes)
-        elif not key.startswith("_"):  # the masks of a step name all lanes already
-            result[key] = np.where(lanes.reshape(-1, *(1,) * (value.ndim - 1)), value, infos[key])
+            result[key] = _merged(infos[key], value, mask)
+        elif not key.startswith("_"):  # the masks of a step mark all environments already
+            result[key] = np.where(mask.reshape(-1, *(1,) * (value.ndim - 1)), value, infos[key])
     return result

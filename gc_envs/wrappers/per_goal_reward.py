@@ -1,9 +1,9 @@
 """Rewards with one entry per goal.
 
-* ``PerGoalReward`` - the reward of a step is that of every goal
+* ``PerGoalReward`` - the reward of a step has one entry per goal
 * ``PerGoalRewardVector`` - the same for a vector environment
 
-G goals, N lanes.
+G is the number of goals, N of environments.
 """
 
 from typing import Any
@@ -19,15 +19,15 @@ __all__ = ["PerGoalReward", "PerGoalRewardVector"]
 
 
 class PerGoalReward(gymnasium.Wrapper, RecordConstructorArgs):
-    """Returns `info["all_goals"]["reward"]`, float32 [G], as the reward; the commanded goal's own is `info["reward"]`.
+    """Returns `info["all_goals"]["reward"]`, float32 [G], as the reward; that of the desired goal is `info["reward"]`.
 
-    MO-Gymnasium's conventions: `reward_space` is a Box [G] and `reward_dim` is G, here and on the unwrapped
-    environment, which is where its wrappers and learners look. The box is unbounded, because an environment does not
-    say what its rewards range over. Gymnasium's checker and most of its reward wrappers expect a number, so this
-    wrapper goes on last.
+    The conventions are those of MO-Gymnasium: `reward_space` is a Box [G] and `reward_dim` is G, here and on the
+    unwrapped environment, where its wrappers and learners read them. The box is unbounded, because an environment does
+    not state the range of its rewards. Gymnasium's checker and most of its reward wrappers expect a number, so this
+    wrapper is applied last.
 
     Raises:
-        TypeError: for an environment without all-goals information; wrap it in `AllGoalsInfo` first.
+        TypeError: If the environment has no all-goals information; wrap it in `AllGoalsInfo` first.
 
     >>> env = PerGoalReward(gymnasium.make("gc_envs:GC-Gridworld-v0", size=5))
     >>> _ = env.reset(seed=0)
@@ -49,11 +49,11 @@ class PerGoalReward(gymnasium.Wrapper, RecordConstructorArgs):
 class PerGoalRewardVector(EpisodeVectorWrapper):
     """`PerGoalReward` for a vector environment: the rewards of a step are float32 [N, G], and `infos["reward"]` [N].
 
-    The row of a lane is about the state that its step led to, before any automatic reset. In NEXT_STEP it is zero where
-    a lane was reset instead of taking a step.
+    Row i is about the state to which the step of environment i led, before any automatic reset. In NEXT_STEP it is zero
+    where the environment was reset instead of taking a step.
 
     Raises:
-        TypeError: for an environment without all-goals information; wrap it in `AllGoalsInfoVector` first.
+        TypeError: If the environment has no all-goals information; wrap it in `AllGoalsInfoVector` first.
 
     >>> envs = PerGoalRewardVector(gymnasium.make_vec("gc_envs:GC-Gridworld-v0", num_envs=3, size=5))
     >>> _ = envs.reset(seed=0)
@@ -68,13 +68,13 @@ class PerGoalRewardVector(EpisodeVectorWrapper):
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         observations, scalar, terminated, truncated, infos = self.env.step(actions)
-        moved, _, _ = self._note_step(terminated, truncated)
+        moved = self._track_step(terminated, truncated).moved
         rewards = np.where(moved[:, None], before_reset(infos, "all_goals", "reward"), np.float32(0))
         return observations, rewards, terminated, truncated, {**infos, "reward": scalar, "_reward": moved}
 
 
 def _declare(env: Environment) -> tuple[gymnasium.spaces.Box, int]:
-    """The reward's space and size, set on the unwrapped environment too."""
+    """Return the space and the size of the reward, and set both on the unwrapped environment."""
     check_all_goals(env)
     size = num_goals(env)
     space = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float32)

@@ -1,6 +1,6 @@
 """Golden states, random rollouts and fuzzed mobs of both games, computed once per session.
 
-A state batch is walked in chunks of one fixed size, so every function is compiled once per variant.
+A batch of states is processed in chunks of one fixed size, so every function is compiled once per variant.
 """
 
 import functools
@@ -20,11 +20,11 @@ from gc_envs.craftax.task import CraftaxTask
 GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
 FILES = {"full": "craftax_achieved.npz", "classic": "craftax_classic_achieved.npz"}
 CHUNK = 96
-LANES, STEPS = 8, 48
+NUM_ENVS, STEPS = 8, 48
 
 
 def load_golden(task: CraftaxTask) -> tuple[tuple[str, ...], np.ndarray, Any]:
-    """Names [G], achieved [N, G] and states (EnvState with a leading axis N) of a golden file."""
+    """Return the names [G], achieved goals [N, G] and states (EnvState with a leading axis N) of a golden file."""
     with np.load(GOLDEN / FILES[task.variant.name]) as file:
         arrays = dict(file)
     like = jax.eval_shape(task.reset, jax.random.key(0))
@@ -34,14 +34,14 @@ def load_golden(task: CraftaxTask) -> tuple[tuple[str, ...], np.ndarray, Any]:
 
 
 def transition_inputs(task: CraftaxTask, key: Any) -> tuple[Any, Any]:
-    """Step keys and random actions, each [STEPS, LANES]."""
+    """Return step keys and random actions, each [STEPS, NUM_ENVS]."""
     key_for_steps, key_for_actions = jax.random.split(key)
-    actions = jax.random.randint(key_for_actions, (STEPS, LANES), 0, task.variant.num_actions)
-    return jax.random.split(key_for_steps, (STEPS, LANES)), actions
+    actions = jax.random.randint(key_for_actions, (STEPS, NUM_ENVS), 0, task.variant.num_actions)
+    return jax.random.split(key_for_steps, (STEPS, NUM_ENVS)), actions
 
 
 def rollout(task: CraftaxTask, keys: Any, actions: Any, states: Any) -> Any:
-    """The states [STEPS, LANES] that follow `states` [LANES]."""
+    """Return the states [STEPS, NUM_ENVS] that follow `states` [NUM_ENVS]."""
 
     def step(states: Any, inputs: Any) -> tuple[Any, Any]:
         states = jax.vmap(task.step)(inputs[0], states, inputs[1])
@@ -51,7 +51,7 @@ def rollout(task: CraftaxTask, keys: Any, actions: Any, states: Any) -> Any:
 
 
 def fuzz_mobs(task: CraftaxTask, states: Any, seed: int) -> Any:
-    """`states` [N] with mobs thrown around the player: dead on live ones, over the edge of the view and far beyond."""
+    """Return `states` [N] with mobs at random around the player: dead ones on live ones, at and far beyond the view."""
     random = np.random.default_rng(seed)
     count = len(states.timestep)
     reach = np.where(np.arange(count) % 2, 2, 14)  # half of them crowded, half of them spread
@@ -70,7 +70,7 @@ def fuzz_mobs(task: CraftaxTask, states: Any, seed: int) -> Any:
 
 @dataclass
 class Case:
-    """One variant with its states: golden [N], rolled and fuzzed, all as NumPy trees with one leading axis."""
+    """One variant with its states "golden", "rolled" and "fuzzed", NumPy trees with one leading axis each."""
 
     task: CraftaxTask
     names: tuple[str, ...]
@@ -79,7 +79,7 @@ class Case:
     transitions: tuple[Any, Any, Any]  # states before, step keys and actions of states["rolled"]
 
     def map(self, name: str, source: str) -> Any:
-        """The function `name` over all states of `source`, as a NumPy tree."""
+        """Return the function `name` of all states of `source`, as a NumPy tree."""
         states = self.states[source]
         count = len(states.timestep)
         starts = range(0, count, CHUNK)
@@ -96,8 +96,8 @@ class Case:
         variant = self.task.variant
 
         def from_compact(state: Any) -> Any:
-            return goals.goal_table(variant).holds(
-                goals.features_of_compact(variant, observation.compact(variant, state))
+            return goals.goal_table(variant).achieved(
+                goals.goal_inputs_from_compact(variant, observation.compact(variant, state))
             )
 
         functions = {
@@ -116,13 +116,13 @@ def case(request: pytest.FixtureRequest) -> Case:
     names, golden_achieved, golden = load_golden(task)
     fresh = jax.device_get(jax.jit(jax.vmap(task.reset))(jax.random.split(jax.random.key(1), 2)))
     # Six golden states from all over (floors too), two new worlds.
-    picked = np.linspace(0, len(golden_achieved) - 1, LANES - 2).astype(int)
+    picked = np.linspace(0, len(golden_achieved) - 1, NUM_ENVS - 2).astype(int)
     start = jax.tree.map(lambda old, new: np.concatenate([old[picked], new]), golden, fresh)
     keys, actions = transition_inputs(task, jax.random.key(2))
     rolled = jax.device_get(jax.jit(functools.partial(rollout, task))(keys, actions, start))
     before = jax.tree.map(lambda first, rest: np.concatenate([first[None], rest[:-1]]), start, rolled)
     rolled, before, keys, actions = jax.tree.map(
-        lambda x: x.reshape(STEPS * LANES, *x.shape[2:]), (rolled, before, keys, actions)
+        lambda x: x.reshape(STEPS * NUM_ENVS, *x.shape[2:]), (rolled, before, keys, actions)
     )
     states = {"golden": golden, "rolled": rolled, "fuzzed": fuzz_mobs(task, golden, seed=3)}
     return Case(task, names, golden_achieved, states, (before, keys, actions))

@@ -1,4 +1,4 @@
-"""Goals: names and predicates against the golden states, and readable from what is observed."""
+"""Goals: names and predicates against the golden states; observations tell which goals hold."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_golden_predicates(case):
 
 
 def test_golden_states_pin_every_goal(case):
-    """Every goal is true in at least two golden states and false in one, but for Craftax's four that are never true."""
+    """Every goal is true in two or more golden states and false in one, but for Craftax's four that are never true."""
     times = case.golden_achieved.sum(axis=0)
     never = {name for name, count in zip(case.names, times, strict=True) if count < 2}
     expected = {f"block_map/OUT_OF_BOUNDS_{side}" for side in ("left", "right", "up", "down")}

@@ -28,8 +28,8 @@ def test_fuzz_meets_erased_mobs(case):
             level = states.player_level[i] if variant.has_levels else ...
             local = mobs.position[i][level] - states.player_position[i] + np.asarray(variant.view) // 2
             kind = mobs.type_id[i][level] if group.num_types > 1 else np.zeros(group.slots)
-            seen = mobs.mask[i][level] & (local >= 0).all(-1) & (local < variant.view).all(-1)
-            cells = zip(local[seen].tolist(), kind[seen], strict=True)
+            on_screen = mobs.mask[i][level] & (local >= 0).all(-1) & (local < variant.view).all(-1)
+            cells = zip(local[on_screen].tolist(), kind[on_screen], strict=True)
             keys |= {(group.field, *cell, type_id) for cell, type_id in cells}
         distinct[i] = len(keys)
     shown = (case.map("compact", "fuzzed")["mobs"][:, :, 0] < variant.num_cells).sum(axis=1)
@@ -49,7 +49,7 @@ def test_one_hot_of_compact_is_the_symbolic_map(case, source):
     assert maps.dtype == scalars.dtype == np.float32
     channels = variant.num_blocks + variant.num_items + variant.num_mob_types + variant.has_levels
     symbolic = case.map("craftax", source)[:, : variant.num_cells * channels].reshape(-1, *variant.view, channels)
-    if variant.has_levels:  # the symbolic light channel is our "lit"; "dark" is its complement
+    if variant.has_levels:  # the symbolic light channel says "lit"; ours has "dark", its complement, too
         np.testing.assert_array_equal(np.delete(maps, -2, axis=-1), symbolic)
         np.testing.assert_array_equal(maps[..., -2], 1 - symbolic[..., -1])
     else:  # the last channel says "no mob"
@@ -59,7 +59,7 @@ def test_one_hot_of_compact_is_the_symbolic_map(case, source):
 
 
 def test_scalar_categories(case):
-    """Categories are the state's own numbers, read here straight from it."""
+    """Categories are the numbers of the state, which this test reads from it directly."""
     states, spec = case.states["golden"], case.one_hot_spec
     column = {name: index for index, (name, _) in enumerate(spec.scalars)}
     scalars = case.map("compact", "golden")["scalars"]
@@ -73,7 +73,7 @@ def test_scalar_categories(case):
 
 
 def test_one_hot_spec_sizes():
-    """The numbers of the sources' one-hot observation."""
+    """The sizes are those of the one-hot observation of LEO's published code."""
     full, classic = (CraftaxTask(name, "compact").one_hot_spec for name in ("full", "classic"))
     assert (full.num_channels, full.num_scalar_classes, full.size) == (84, 1321, 9637)
     assert (classic.num_channels, classic.num_scalar_classes, classic.size) == (22, 176, 1562)

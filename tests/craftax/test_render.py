@@ -1,4 +1,4 @@
-"""Pixels and frames: Craftax's own picture, drawn without touching its texture cache."""
+"""Pixels and frames: Craftax's own picture, rendered without touching its texture cache."""
 
 import jax
 import numpy as np
@@ -29,7 +29,7 @@ def test_pixels_are_craftax_own(case, monkeypatch):
     if task.variant.has_levels:
         return  # the comparison below compiles the renderer once more; one game shows it
     size = task.variant.agent_block_pixels
-    textures = pixels_module.drawn_textures(task.variant, size)
+    textures = pixels_module.load_textures(task.variant, size)
     monkeypatch.setattr(renderer, "load_all_textures", lambda: {size: textures})
     own = np.asarray(jax.jit(renderer.make_craftax_pixel_renderer(size))(state))
     assert own.min() >= 0
@@ -39,9 +39,9 @@ def test_pixels_are_craftax_own(case, monkeypatch):
 
 def test_frame_names_the_goal(case):
     task, state = case.task, first_state(case)
-    held = case.golden_achieved[0]
-    reached = task.render(state, task.goals.encode(int(np.flatnonzero(held)[0])))
-    pending = task.render(state, task.goals.encode(int(np.flatnonzero(~held)[0])))
+    achieved = case.golden_achieved[0]
+    reached = task.render(state, task.goals.encode(int(np.flatnonzero(achieved)[0])))
+    pending = task.render(state, task.goals.encode(int(np.flatnonzero(~achieved)[0])))
     plain = task.render(state)
     assert plain.dtype == np.uint8
     assert 400 <= plain.shape[1] <= 600
@@ -50,4 +50,4 @@ def test_frame_names_the_goal(case):
     for frame in (reached, pending):
         np.testing.assert_array_equal(frame[: len(plain)], plain)
     assert (reached[len(plain) :] != pending[len(plain) :]).any()
-    np.testing.assert_array_equal(task.render(state, np.zeros(task.goals.num_goals)), plain)  # commands no goal
+    np.testing.assert_array_equal(task.render(state, np.zeros(task.goals.num_goals)), plain)  # no goal

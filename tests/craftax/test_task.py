@@ -20,7 +20,7 @@ def avals(tree):
 
 
 def test_types_never_change(case):
-    """A state after reset and after a step have the same strong types, so it is a loop carry and nothing recompiles."""
+    """States after a reset and a step have the same strong types, so a loop can carry them and nothing recompiles."""
     task = case.task
     for key in (jax.random.key(0), jax.random.PRNGKey(0)):
         start = jax.eval_shape(task.reset, key)
@@ -31,21 +31,21 @@ def test_types_never_change(case):
 
 
 def test_typed_and_raw_keys_agree(monkeypatch):
-    """Whichever kind of key comes in, Craftax is handed the same raw words (checked without compiling Craftax)."""
-    given = []
+    """Craftax gets the same raw words from both kinds of key (checked without compiling Craftax)."""
+    received = []
 
     def record(key, *_):
-        given.append(np.asarray(key))
+        received.append(np.asarray(key))
         return key, 0.0
 
-    stub = SimpleNamespace(generate=lambda *args: record(*args)[0], advance=record, params=None, static_params=None)
+    stub = SimpleNamespace(generate=lambda *args: record(*args)[0], step=record, params=None, static_params=None)
     monkeypatch.setattr(Variant, "game", stub)
     task = object.__new__(CraftaxTask)
     task.variant = CLASSIC
     for key in (jax.random.key(5), jax.random.PRNGKey(5)):
         task.reset(key)
         task.step(key, None, 0)
-    for words in given:
+    for words in received:
         assert words.dtype == np.uint32
         np.testing.assert_array_equal(words, jax.random.PRNGKey(5))
 

@@ -1,4 +1,4 @@
-"""The Gridworld: its map, what can be reached, its moves and its frames."""
+"""The Gridworld: its map, the cells that can be reached, its moves and its frames."""
 
 import jax
 import numpy as np
@@ -33,10 +33,10 @@ def test_walls_are_those_of_the_source(size, density, seed):
 
 
 def test_the_default_map_never_changes():
-    """Its goals are what trained agents and published figures are about."""
+    """Trained agents and published figures refer to its goals."""
     task = make_task("GC-Gridworld-v0")
-    drawn = ["".join("#" if wall else "." for wall in row) for row in task.walls]
-    assert drawn == DEFAULT_MAP
+    rows = ["".join("#" if wall else "." for wall in row) for row in task.walls]
+    assert rows == DEFAULT_MAP
     assert task.goals.num_goals == 107
 
 
@@ -54,7 +54,7 @@ def test_cells_that_no_path_reaches_are_no_goals():
 
 
 def visited(task):
-    """All cells that moves lead to, by walking."""
+    """Return all cells that moves from the start lead to."""
     step = jax.jit(jax.vmap(task.step, in_axes=(None, GridState(0), 0)))
     cells, frontier = set(), {tuple(task.start.tolist())}
     while frontier:
@@ -85,7 +85,7 @@ def test_one_goal_holds_everywhere_and_is_where_the_agent_is(grid_task):
         np.testing.assert_array_equal(grid_task.observe(state), cell)
 
 
-def test_starts_in_the_centre_and_never_draws_it_as_a_goal(grid_task):
+def test_starts_in_the_centre_and_never_samples_it_as_a_goal(grid_task):
     state = grid_task.reset(jax.random.key(0))
     np.testing.assert_array_equal(state.position, [2, 2])
     keys = jax.random.split(jax.random.key(1), 600)
@@ -130,7 +130,7 @@ def test_frames_show_agent_goal_and_name():
         ({"size": 2}, "size must be at least 3"),
         ({"wall_density": 1.0}, r"wall_density must lie in \[0, 1\)"),
         ({"wall_density": -0.1}, "wall_density"),
-        ({"size": 3, "wall_density": 0.99}, "shuts the start cell in"),
+        ({"size": 3, "wall_density": 0.99}, "encloses the start cell with walls"),
     ],
 )
 def test_maps_that_make_no_task_are_refused(kwargs, message):

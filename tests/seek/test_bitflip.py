@@ -16,15 +16,15 @@ def test_an_action_flips_its_bit_and_no_other():
         assert task.observe(state).tolist() == task.achieved(state).tolist() == expected
 
 
-def test_the_matching_flip_pays_zero_and_ends_the_episode():
+def test_the_matching_flip_earns_zero_and_ends_the_episode():
     env = GoalEnv("GC-BitFlip-v0", bits=5)
     observation, _ = env.reset(seed=0)
     wrong = np.flatnonzero(observation["observation"] != observation["desired_goal"]).tolist()
     assert wrong
-    said = [env.step(bit) for bit in wrong]
-    assert [step[1] for step in said] == [-1.0] * (len(wrong) - 1) + [0.0]
-    assert [step[2] for step in said] == [False] * (len(wrong) - 1) + [True]
-    assert said[-1][4]["is_success"]
+    steps = [env.step(bit) for bit in wrong]
+    assert [step[1] for step in steps] == [-1.0] * (len(wrong) - 1) + [0.0]
+    assert [step[2] for step in steps] == [False] * (len(wrong) - 1) + [True]
+    assert steps[-1][4]["is_success"]
 
 
 def test_there_are_as_many_steps_as_bits():
@@ -39,12 +39,12 @@ def test_there_are_as_many_steps_as_bits():
 def test_start_and_goal_are_fair_and_differ():
     task = BitFlipTask(3)
 
-    def draw(key):
+    def sample(key):
         start_key, goal_key = jax.random.split(key)
         state = task.reset(start_key)
         return task.observe(state), task.sample_goal(goal_key, state, task.achieved(state))
 
-    starts, goals = map(np.asarray, jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(0), 5600)))
+    starts, goals = map(np.asarray, jax.jit(jax.vmap(sample))(jax.random.split(jax.random.key(0), 5600)))
     pairs = np.zeros((8, 8))
     np.add.at(pairs, ((starts @ [4, 2, 1]).astype(int), (goals @ [4, 2, 1]).astype(int)), 1)
     np.testing.assert_allclose(pairs.sum(axis=1), 700, atol=110)
@@ -63,7 +63,7 @@ def test_anchors_are_distinct_strings(bits, count):
     assert task.goals.names[-1] == name
 
 
-def test_what_is_not_bits_cannot_be_commanded():
+def test_what_is_not_bits_cannot_be_a_desired_goal():
     for goals in (BitFlipTask(3).goals, BitFlipTask(3).goals.restrict([0, 1])):
         np.testing.assert_array_equal(goals.encode([0, 1, 1]), [0, 1, 1])
         with pytest.raises(ValueError, match=r"3 bits, 0 or 1 each, got \[0\.0, 0\.5, 1\.0\]"):

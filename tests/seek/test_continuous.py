@@ -9,21 +9,21 @@ from gc_envs.seek.continuous import ContinuousSeekTask
 
 
 def positions(task, actions):
-    """Where `actions` lead from the start."""
-    state, found = task.reset(jax.random.key(0)), []
+    """Return the positions that `actions` lead to from the start, and the last state."""
+    state, visited = task.reset(jax.random.key(0)), []
     for action in actions:
         state = task.step(jax.random.key(1), state, np.float32(action))
-        found.append(np.asarray(task.observe(state)).tolist())
-    return found, state
+        visited.append(np.asarray(task.observe(state)).tolist())
+    return visited, state
 
 
 def test_an_action_is_added_within_the_box():
-    found, state = positions(ContinuousSeekTask(2), [[0.5, -1], [0.25, 1], [3, -0.5], [-9, 0]])
-    assert found == [[0.5, -1], [0.75, 0], [1.75, -0.5], [0.75, -0.5]]  # beyond [-1, 1] an action is clipped
-    np.testing.assert_array_equal(state.trail, [[0, 0]] * 7 + found)
-    found, state = positions(ContinuousSeekTask(1), [[1]] * 7 + [[-1]] * 6)
-    assert found == [[x] for x in (1, 2, 3, 4, 5, 5, 5, 4, 3, 2, 1, 0, -1)]
-    np.testing.assert_array_equal(state.trail, found[2:])  # as long as the horizon: the beginning is forgotten
+    visited, state = positions(ContinuousSeekTask(2), [[0.5, -1], [0.25, 1], [3, -0.5], [-9, 0]])
+    assert visited == [[0.5, -1], [0.75, 0], [1.75, -0.5], [0.75, -0.5]]  # beyond [-1, 1] an action is clipped
+    np.testing.assert_array_equal(state.position, visited[-1])
+    visited, state = positions(ContinuousSeekTask(1), [[1]] * 7 + [[-1]] * 6)
+    assert visited == [[x] for x in (1, 2, 3, 4, 5, 5, 5, 4, 3, 2, 1, 0, -1)]
+    np.testing.assert_array_equal(state.position, visited[-1])
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_goals_are_uniform_in_the_box_and_not_where_the_episode_starts(dim):
 def test_reaching_the_goal_does_not_end_the_ten_steps():
     env = GoalEnv("GC-ContinuousSeek-v0", dim=2)
     env.reset(seed=0, options={"goal": [0.5, 0.0]})
-    said = [env.step([0.5, 0])] + [env.step([0, 0]) for _ in range(8)] + [env.step([0.2, 0])]
-    assert [step[1] for step in said] == [0.0] * 9 + [-1.0]
-    assert [step[4]["is_success"] for step in said] == [True] * 9 + [False]
-    assert not any(step[2] for step in said)
-    assert [step[3] for step in said] == [False] * 9 + [True]
+    steps = [env.step([0.5, 0])] + [env.step([0, 0]) for _ in range(8)] + [env.step([0.2, 0])]
+    assert [step[1] for step in steps] == [0.0] * 9 + [-1.0]
+    assert [step[4]["is_success"] for step in steps] == [True] * 9 + [False]
+    assert not any(step[2] for step in steps)
+    assert [step[3] for step in steps] == [False] * 9 + [True]
 
 
 def test_anchors_are_positions_with_their_coordinates_for_names():

@@ -1,4 +1,4 @@
-"""docs/seek.md says what the tasks do: numbers of its tables, its code and its pictures."""
+"""docs/seek.md agrees with the tasks: the numbers in its tables, its code and its pictures."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ IDS = [row.id for row in ROWS if row.family == "seek"]
 
 
 def table(env_id):
-    """The first column of both tables of an id, to the rest of the row."""
+    """Return the rows of both tables of an id: the first column and the rest of the row."""
     section = TEXT.split(f"## {env_id}\n", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| (.+?) \| (.+) \|$", section, re.MULTILINE)
     return {name.replace("`", ""): value for name, value in rows}
@@ -24,17 +24,17 @@ def table(env_id):
 
 @pytest.mark.parametrize("env_id", IDS)
 def test_tables_say_what_the_task_does(env_id):
-    task, said = make_task(env_id), table(env_id)
-    assert said["horizon"] == ("`bits`" if env_id == "GC-BitFlip-v0" else str(task.horizon))
-    assert said["on_success"] == task.on_success
+    task, rows = make_task(env_id), table(env_id)
+    assert rows["horizon"] == ("`bits`" if env_id == "GC-BitFlip-v0" else str(task.horizon))
+    assert rows["on_success"] == task.on_success
     low, high = (0, 1) if isinstance(task.goals, PointSetGoals) else task.goals.rewards
-    assert said["reward"].startswith(f"{low:g}, and {high:g} where")
-    for name, values in said.items():
+    assert rows["reward"].startswith(f"{low:g}, and {high:g} where")
+    for name, values in rows.items():
         if "|" in values and name != "argument":
             assert make_task(env_id, **{name: int(values.split(" | ")[0])}).goals.names == task.goals.names
     if isinstance(task.action_space, gymnasium.spaces.Box):
-        assert f"{task.action_space.low[0]:g} .. {task.action_space.high[0]:g}" in said["action"]
-    first = next(value for name, value in said.items() if name.startswith("observation"))
+        assert f"{task.action_space.low[0]:g} .. {task.action_space.high[0]:g}" in rows["action"]
+    first = next(value for name, value in rows.items() if name.startswith("observation"))
     low, high = task.observation_space.low[0], task.observation_space.high[0]
     assert f"{low:g} .. {high:g}" in first or (env_id == "GC-BitFlip-v0" and "0 or 1" in first)
 

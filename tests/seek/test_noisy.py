@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from gc_envs.seek.noisy import NoisySeekTask, SeekState
+from gc_envs.seek.noisy import NoisySeekTask
+from gc_envs.seek.state import SeekState
 
-DRAWS = 3000
+NUM_GOALS = 3000
 
 
 @pytest.fixture(scope="module")
@@ -17,17 +18,17 @@ def task():
 
 
 @pytest.fixture(scope="module")
-def drawn(task):
-    """The points of each of `DRAWS` goals, and the goals as they are commanded [DRAWS, 200, 3]."""
+def sampled_goals(task):
+    """Return the points of each of `NUM_GOALS` goals, and the goals as they are encoded [NUM_GOALS, 200, 3]."""
     start = task.reset(jax.random.key(0))
-    keys = jax.random.split(jax.random.key(1), DRAWS)
+    keys = jax.random.split(jax.random.key(1), NUM_GOALS)
     goals = jax.jit(jax.vmap(lambda key: task.sample_goal(key, start, task.achieved(start))))(keys)
-    goals = np.asarray(goals, float).reshape(DRAWS, 200, 3)
+    goals = np.asarray(goals, float).reshape(NUM_GOALS, 200, 3)
     return [goal[goal[:, 0] > 0, 1:] for goal in goals], goals
 
 
 def reference_points(random):
-    """One goal as the source describes it, cluster by cluster."""
+    """Sample one goal as the source describes it, cluster by cluster."""
     number, clusters = random.integers(1, 201), random.geometric(0.15)
     sizes = random.multinomial(number, random.dirichlet(np.ones(clusters)))
     parts = [random.normal(random.normal(0, 10, 2), 2, (size, 2)) for size in sizes]
@@ -35,7 +36,7 @@ def reference_points(random):
 
 
 def neighbour(points):
-    """Median distance of a point to the nearest other one."""
+    """Return the median distance of a point to the nearest other one."""
     if len(points) == 1:
         return 0.0
     distance = np.linalg.norm(points[:, None] - points, axis=-1) + 1e9 * np.eye(len(points))
@@ -54,22 +55,22 @@ STATISTICS = {
 @pytest.fixture(scope="module")
 def reference():
     random = np.random.default_rng(0)
-    return [reference_points(random) for _ in range(DRAWS)]
+    return [reference_points(random) for _ in range(NUM_GOALS)]
 
 
 @pytest.mark.parametrize("name", STATISTICS)
-def test_goals_are_distributed_as_in_the_source(name, drawn, reference):
-    ours, theirs = ([STATISTICS[name](points) for points in sets] for sets in (drawn[0], reference))
+def test_goals_are_distributed_as_in_the_source(name, sampled_goals, reference):
+    ours, theirs = ([STATISTICS[name](points) for points in sets] for sets in (sampled_goals[0], reference))
     assert ks_2samp(ours, theirs).statistic < 0.05  # chance .001 for samples of 3000
 
 
-def test_goals_lie_about_the_origin(drawn):
+def test_goals_lie_about_the_origin(sampled_goals):
     """Rounding down would move them by half."""
-    np.testing.assert_allclose(np.mean([points.mean() for points in drawn[0]]), 0, atol=0.3)
+    np.testing.assert_allclose(np.mean([points.mean() for points in sampled_goals[0]]), 0, atol=0.3)
 
 
-def test_points_are_distinct_integers_listed_by_y_then_x_before_rows_of_zeros(drawn, task):
-    for points, goal in zip(drawn[0][:300], drawn[1], strict=False):
+def test_points_are_distinct_integers_listed_by_y_then_x_before_rows_of_zeros(sampled_goals, task):
+    for points, goal in zip(sampled_goals[0][:300], sampled_goals[1], strict=False):
         number = len(points)
         assert 1 <= number <= 200
         np.testing.assert_array_equal(points, np.rint(points))
@@ -87,20 +88,20 @@ def test_points_are_distinct_integers_listed_by_y_then_x_before_rows_of_zeros(dr
 def test_a_step_is_the_shortened_action_plus_noise(task, action, mean):
     start = task.reset(jax.random.key(0))
     keys = jax.random.split(jax.random.key(2), 4000)
-    moved = jax.vmap(lambda key: task.step(key, start, jnp.float32(action)).trail[-1])(keys)
+    moved = jax.vmap(lambda key: task.step(key, start, jnp.float32(action)).position)(keys)
     np.testing.assert_allclose(np.mean(moved, axis=0), mean, atol=0.07)  # 4.4 standard errors
     np.testing.assert_allclose(np.cov(np.asarray(moved).T), np.eye(2), atol=0.1)
 
 
 def test_noise_is_the_keys_alone(task):
     start = task.reset(jax.random.key(0))
-    first, again, other = (task.step(jax.random.key(k), start, jnp.zeros(2)).trail[-1] for k in (1, 1, 2))
+    first, again, other = (task.step(jax.random.key(k), start, jnp.zeros(2)).position for k in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).all()
 
 
 def test_positions_end_at_two_hundred(task):
-    far = SeekState(np.full((41, 2), [200, -200], np.float32))
+    far = SeekState(np.float32([200, -200]))
     ends = [task.observe(task.step(jax.random.key(k), far, jnp.array([1.0, -1.0]))) for k in range(8)]
     assert all(np.asarray(end) in task.observation_space for end in ends)
     assert np.max(ends) == 200
@@ -109,7 +110,7 @@ def test_positions_end_at_two_hundred(task):
 
 def test_the_position_is_rounded_to_tell_what_it_achieves(task):
     for position, rounded in (([1.4, -0.6], [1, -1]), ([2.5, 3.5], [2, 4])):
-        np.testing.assert_array_equal(task.achieved(SeekState(jnp.array([position]))), rounded)
+        np.testing.assert_array_equal(task.achieved(SeekState(jnp.array(position))), rounded)
 
 
 def test_the_greedy_agent_earns_what_it_does_in_the_source(task):

@@ -1,4 +1,4 @@
-"""Frames of the Seek tasks: they show the goal, the way there and the agent, and change when these do."""
+"""Frames of the Seek tasks: they show the goal, the path so far and the agent, and change when these do."""
 
 import jax
 import numpy as np
@@ -7,21 +7,30 @@ import pytest
 from gc_envs.registration import make_task
 from gc_envs.seek.bitflip import BitState
 from gc_envs.seek.drive import DriveState
-from gc_envs.seek.render import AGENT, BIT, GOAL, REACHED, TRAIL, draw_points
-from gc_envs.seek.trail import SeekState
+from gc_envs.seek.render import AGENT, BIT, GOAL, PATH, REACHED, draw_pairs, draw_points
+from gc_envs.seek.state import SeekState
 
 CAPTION = 30
 
 
-def path(*points, length=41):
-    """A trail that ends with `points`."""
-    points = np.array(points, np.float32)
-    return np.concatenate([np.repeat(points[:1], length - len(points), axis=0), points])
+def path(*points):
+    """Return `points` as positions, float32 [n, 2]."""
+    return np.array(points, np.float32)
 
 
 def count(frame, colour):
-    """Pixels of exactly `colour`, above the caption."""
+    """Return the number of pixels of exactly `colour`, above the caption."""
     return int((frame[:-CAPTION] == colour).all(axis=-1).sum())
+
+
+def episode(task, num_steps):
+    """Return the states of an episode with a fixed action, the start first, and its desired goal."""
+    states = [task.reset(jax.random.key(0))]
+    goal = np.asarray(task.sample_goal(jax.random.key(1), states[0], task.achieved(states[0])))
+    action = np.full(task.action_space.shape, 0.4, np.float32)
+    for i in range(num_steps):
+        states.append(task.step(jax.random.key(i), states[-1], action))
+    return states, goal
 
 
 @pytest.mark.parametrize(
@@ -50,12 +59,46 @@ def test_frames_are_480_wide_and_change_with_a_step_and_with_the_goal(env_id, kw
     assert not count(np.concatenate([bare, bare[:CAPTION]]), GOAL)
 
 
+@pytest.mark.parametrize("env_id", ["GC-ContinuousSeek-v0", "GC-DriveSeek-v0", "GC-NoisySeek-v0"])
+def test_an_episode_with_history_shows_its_path(env_id):
+    task = make_task(env_id)
+    assert task.renders_history
+    states, goal = episode(task, task.horizon + 3)
+    bare, *frames = (task.render(states[5], goal, history=states[start:5]) for start in (5, 4, 0))
+    assert count(bare, PATH) < count(frames[0], PATH) < count(frames[1], PATH)
+    np.testing.assert_array_equal(bare, task.render(states[5], goal))
+    # The last `horizon` earlier states are shown, of an episode that may be longer.
+    last = task.render(states[-1], goal, history=states[:-1])
+    np.testing.assert_array_equal(last, task.render(states[-1], goal, history=states[2:-1]))
+    np.testing.assert_array_equal(last, task.render(states[-1], goal, history=states[3:-1]))
+    assert (last != task.render(states[-1], goal, history=states[4:-1])).any()
+
+
+@pytest.mark.parametrize("env_id", ["GC-ContinuousSeek-v0", "GC-DriveSeek-v0", "GC-NoisySeek-v0"])
+def test_history_is_drawn_as_the_positions_of_the_episode(env_id):
+    task = make_task(env_id)
+    states, goal = episode(task, 6)
+    positions = np.stack([np.asarray(state.position) for state in states])
+    frame = task.render(states[-1], goal, history=states[:-1])
+    # A start that is repeated up to the horizon, as if the agent had waited there, is drawn over itself.
+    for shown in (positions, np.concatenate([np.repeat(positions[:1], task.horizon - 6, axis=0), positions])):
+        expected = {
+            "GC-ContinuousSeek-v0": lambda shown=shown: draw_pairs(shown, goal, 5.0, 0.1),
+            "GC-DriveSeek-v0": lambda shown=shown: draw_points(shown, goal, 10.5, float(states[-1].heading)),
+            "GC-NoisySeek-v0": lambda shown=shown: draw_points(shown, goal),
+        }[env_id]()
+        np.testing.assert_array_equal(frame, expected)
+
+
 def test_points_change_colour_once_visited():
     task = make_task("GC-DriveSeek-v0")
     goal = task.goals.encode([[2, 0], [-5, 5]])
     start, after, later = (
-        task.render(DriveState(path(*way), np.float32(0)), goal)
-        for way in ([(0, 0)], [(0, 0), (1, 0), (1.8, 0.2)], [(0, 0), (1, 0), (1.8, 0.2), (2.8, 0.2)])
+        task.render(states[-1], goal, history=states[:-1])
+        for states in (
+            [DriveState(np.float32(place), np.float32(0)) for place in places]
+            for places in ([(0, 0)], [(0, 0), (1, 0), (1.8, 0.2)], [(0, 0), (1, 0), (1.8, 0.2), (2.8, 0.2)])
+        )
     )
     assert count(start, GOAL) == pytest.approx(2 * (0.84 * 452 / 21) ** 2, rel=0.2)
     assert not count(start, REACHED)
@@ -70,7 +113,7 @@ def test_a_step_around_the_edge_is_drawn_at_both_edges_and_not_across():
     row = slice(160, 290)  # about y = 0
     across = draw_points(path((8, 0), (9, 0), (10, 0)), None, edge=10.5, heading=0.0)
     around = draw_points(path((9, 0), (10, 0), (-10, 0)), None, edge=10.5, heading=0.0)
-    coloured = [np.abs(frame[row].astype(int) - TRAIL).sum(-1).min(0) < 60 for frame in (across, around)]
+    coloured = [np.abs(frame[row].astype(int) - PATH).sum(-1).min(0) < 60 for frame in (across, around)]
     assert not coloured[0][:240].any()
     assert coloured[1][29:35].all()
     assert not coloured[1][60:400].any()
@@ -90,11 +133,11 @@ def test_the_arrow_points_where_the_agent_is_heading():
 def test_noisy_frames_show_all_that_there_is_to_see():
     task = make_task("GC-NoisySeek-v0")
     near, far = (task.goals.encode(points) for points in ([[1, 1]], [[1, 1], [-60, 40], [90, -80]]))
-    state = SeekState(path((0, 0), (3, 3)))
-    close, wide = task.render(state, near), task.render(state, far)
+    start, state = SeekState(np.float32([0, 0])), SeekState(np.float32([3, 3]))
+    close, wide = (task.render(state, goal, history=[start]) for goal in (near, far))
     assert count(close, GOAL) > 20 * count(wide, GOAL) / 3 > 0
     assert count(wide, GOAL) >= 3 * 9
-    away = task.render(SeekState(path((0, 0), (-199, 199))), near)
+    away = task.render(SeekState(np.float32([-199, 199])), near, history=[start])
     assert count(away, AGENT) > 30
     assert count(away, GOAL) > 0
 
@@ -106,7 +149,7 @@ def test_every_pair_of_coordinates_shows_whether_it_is_there(dim):
     near = goal + np.float32(0.05)
     last = near.copy()
     last[-1] -= 1
-    shown = [task.render(SeekState(path(place, length=11)), goal) for place in (0 * goal - 5, last, near)]
+    shown = [task.render(SeekState(place), goal) for place in (0 * goal - 5, last, near)]
     none, most, all_there = ((count(frame, GOAL), count(frame, REACHED)) for frame in shown)
     assert none[0] > 30
     assert none[1] == 0

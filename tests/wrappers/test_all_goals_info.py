@@ -1,4 +1,4 @@
-"""AllGoalsInfo: this package's own information is the measure, and a hand-written goal environment for the rest."""
+"""AllGoalsInfo, compared with this package's own information and on a hand-written goal environment."""
 
 import doctest
 
@@ -13,13 +13,13 @@ from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.wrappers import AllGoalsInfo, AllGoalsInfoVector, FlattenGoal
 
-LANES, HORIZON = 3, 5
+NUM_ENVS, HORIZON = 3, 5
 CHAIN = ChainTask()
 GOALS = np.array([[0.0], [1.0], [3.0]])
 
 
 class Line(gymnasium.Env):
-    """A position on a line that steps of -1, 0, 1 move; reached within 0.25. Reward 0 there, -1 elsewhere."""
+    """A position on a line, moved by -1, 0 or 1; a goal within 0.25 is reached. Rewards are 0 and -1."""
 
     observation_space = gymnasium.spaces.Dict(
         {
@@ -29,8 +29,8 @@ class Line(gymnasium.Env):
     )
     action_space = gymnasium.spaces.Discrete(3, start=-1)
 
-    def __init__(self, roll=False):
-        self.roll = roll  # whether a goal that is reached is followed by another one
+    def __init__(self, resample=False):
+        self.resample = resample  # whether a goal that is reached is followed by another one
 
     def _observe(self):
         return {"observation": self.at.copy(), "achieved_goal": self.at.copy(), "desired_goal": self.goal.copy()}
@@ -43,7 +43,7 @@ class Line(gymnasium.Env):
     def step(self, action):
         self.at = np.clip(self.at + action, -5, 5)
         reward = float(self.compute_reward(self.at, self.goal, {"scale": 1.0}))
-        if self.roll and reward == 0:
+        if self.resample and reward == 0:
             self.goal = self.goal + 1
         return self._observe(), reward, False, False, {"scale": 1.0}
 
@@ -57,7 +57,7 @@ class OnePair(Line):
 
 
 class WrongBatches(Line):
-    """Right for one pair; of a batch it makes as many rewards, but all from the norm of the whole."""
+    """Right for one pair; for a batch it returns as many rewards, but all from the norm of the whole batch."""
 
     def compute_reward(self, achieved_goal, desired_goal, info):
         return -np.full(achieved_goal.shape[:-1], np.linalg.norm(achieved_goal - desired_goal) > 0.25, float)
@@ -94,7 +94,7 @@ def line_id():
 
 
 def assert_same(ours, theirs):
-    """Equal, entry by entry, wherever Gymnasium's masks are True."""
+    """Assert that infos are equal, entry by entry, wherever Gymnasium's masks are True."""
     assert set(ours) == set(theirs)
     for key, value in theirs.items():
         if isinstance(value, dict):
@@ -111,59 +111,59 @@ def test_all_the_goals_of_an_environment_give_its_own_information(grid_task):
     ours = AllGoalsInfo(GoalEnv(grid_task, on_success="resample"), grid_task.goals.names)
     own = GoalEnv(grid_task, on_success="resample")
     assert_same(ours.reset(seed=0)[1], own.reset(seed=0)[1])
-    actions, reached = np.random.default_rng(0), 0
+    actions, successes = np.random.default_rng(0), 0
     for _ in range(60):
         action = actions.integers(4)
         info, own_info = ours.step(action)[4], own.step(action)[4]
         assert_same(info, own_info)
-        reached += info["is_success"]
-    assert reached, "the goal must change on the way for this to say anything"
+        successes += info["is_success"]
+    assert successes, "this test needs an episode whose goal changes"
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_in_every_autoreset_mode_it_says_what_the_environment_says(mode):
+def test_in_every_autoreset_mode_it_equals_the_environments_own_information(mode):
     """With resampling, so that goals change inside episodes as well."""
 
     def make():
-        return GoalVectorEnv(CHAIN, LANES, horizon=HORIZON, on_success="resample", autoreset_mode=mode)
+        return GoalVectorEnv(CHAIN, NUM_ENVS, horizon=HORIZON, on_success="resample", autoreset_mode=mode)
 
     ours, own = AllGoalsInfoVector(make(), CHAIN.goals.names), make()
     assert ours.metadata["autoreset_mode"] is mode
     assert_same(ours.reset(seed=0)[1], own.reset(seed=0)[1])
     actions = np.random.default_rng(1)
     for _ in range(4 * HORIZON):
-        action = actions.integers(0, 2, LANES)
+        action = actions.integers(0, 2, NUM_ENVS)
         ours_step, own_step = ours.step(action), own.step(action)
         assert_same(ours_step[4], own_step[4])
-        over = ours_step[2] | ours_step[3]
-        if mode is AutoresetMode.DISABLED and over.any():
-            options = {"reset_mask": over}
+        done = ours_step[2] | ours_step[3]
+        if mode is AutoresetMode.DISABLED and done.any():
+            options = {"reset_mask": done}
             assert_same(ours.reset(options=options)[1], own.reset(options=options)[1])
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_gymnasiums_own_vector_environment_is_served_too(mode):
+def test_gymnasiums_own_vector_environment_works_too(mode):
     def make():
         return GoalEnv(CHAIN, horizon=HORIZON, on_success="resample")
 
-    ours = AllGoalsInfoVector(SyncVectorEnv([make] * LANES, autoreset_mode=mode), CHAIN.goals.names)
-    own = SyncVectorEnv([make] * LANES, autoreset_mode=mode)
+    ours = AllGoalsInfoVector(SyncVectorEnv([make] * NUM_ENVS, autoreset_mode=mode), CHAIN.goals.names)
+    own = SyncVectorEnv([make] * NUM_ENVS, autoreset_mode=mode)
     ours.reset(seed=0)
     own.reset(seed=0)
     actions = np.random.default_rng(1)
     for _ in range(2 * HORIZON):
-        action = actions.integers(0, 2, LANES)
+        action = actions.integers(0, 2, NUM_ENVS)
         ours_step, own_step = ours.step(action), own.step(action)
         assert_same(ours_step[4], own_step[4])
-        over = ours_step[2] | ours_step[3]
-        if mode is AutoresetMode.DISABLED and over.any():
+        done = ours_step[2] | ours_step[3]
+        if mode is AutoresetMode.DISABLED and done.any():
             for envs in (ours, own):
-                options = {"reset_mask": over}
+                options = {"reset_mask": done}
                 envs.reset(options=options)
                 assert (envs is own) != ("reset_mask" in options), "ours leaves the caller's options as they are"
 
 
-def test_a_foreign_environment_is_judged_by_the_reward_of_reaching_a_goal():
+def test_success_in_a_foreign_environment_is_the_reward_of_reaching_a_goal():
     env = AllGoalsInfo(Line(), GOALS)
     _, info = env.reset(seed=0)
     assert info["all_goals"]["achieved"].tolist() == [True, False, False]
@@ -171,11 +171,11 @@ def test_a_foreign_environment_is_judged_by_the_reward_of_reaching_a_goal():
     assert info["all_goals"]["achieved"].tolist() == [False, True, False]
     assert info["all_goals"]["reward"].tolist() == [-1.0, 0.0, -1.0]
     assert info["all_goals"]["reward"].dtype == np.float32
-    assert info["scale"] == 1.0, "what the environment said stays"
+    assert info["scale"] == 1.0, "the environment's own entries stay"
 
 
-def test_success_is_about_the_goal_commanded_before_the_step():
-    env = AllGoalsInfo(Line(roll=True), GOALS)
+def test_success_is_about_the_goal_desired_before_the_step():
+    env = AllGoalsInfo(Line(resample=True), GOALS)
     for seed in range(20):
         observation, info = env.reset(seed=seed)
         if observation["desired_goal"] == 1:
@@ -186,9 +186,9 @@ def test_success_is_about_the_goal_commanded_before_the_step():
     assert env.step(0)[4]["is_success"] is False
 
 
-def test_the_last_step_of_an_episode_is_judged_by_the_goal_commanded_before_it(line_id):
+def test_success_on_the_last_step_is_about_the_goal_desired_before_it(line_id):
     envs = gymnasium.make_vec(
-        line_id, num_envs=1, roll=True, max_episode_steps=1, vectorization_mode="sync",
+        line_id, num_envs=1, resample=True, max_episode_steps=1, vectorization_mode="sync",
         vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
     )  # fmt: skip
     envs = AllGoalsInfoVector(envs, GOALS)
@@ -202,7 +202,7 @@ def test_the_last_step_of_an_episode_is_judged_by_the_goal_commanded_before_it(l
 
 
 @pytest.mark.parametrize("kind", [OnePair, WrongBatches])
-def test_a_reward_of_one_pair_at_a_time_is_called_in_a_loop_and_that_is_said(kind):
+def test_a_reward_of_one_pair_at_a_time_is_called_in_a_loop_with_a_warning(kind):
     with pytest.warns(UserWarning, match="takes one pair of goals, not a batch: it is called 3 times"):
         slow = AllGoalsInfo(kind(), GOALS)
     fast = AllGoalsInfo(Line(), GOALS)
@@ -222,9 +222,9 @@ def test_a_reward_that_reads_infos_gets_them():
 
 
 def test_a_dense_reward_does_not_tell_success_by_itself():
-    with pytest.raises(ValueError, match=r"rewards as \[-.*\] don't say which are reached: pass success="):
+    with pytest.raises(ValueError, match=r"rewards like \[-.*\] do not say which goals are reached: pass success="):
         AllGoalsInfo(Dense(), GOALS)
-    with pytest.raises(ValueError, match=r"rewards as \[1.0, 2.0\] don't say"):
+    with pytest.raises(ValueError, match=r"rewards like \[1.0, 2.0\] do not say"):
         AllGoalsInfo(Avoid(), GOALS)
     env = AllGoalsInfo(Dense(), GOALS, success=near)
     env.reset(seed=0)
@@ -233,7 +233,7 @@ def test_a_dense_reward_does_not_tell_success_by_itself():
     assert info["all_goals"]["achieved"].tolist() == [False, True, False]
 
 
-def test_drawn_goals_are_the_environments_own_and_leave_its_random_numbers_alone(line_id):
+def test_sampled_goals_are_the_environments_own_and_leave_its_random_numbers_alone(line_id):
     plain, env = gymnasium.make(line_id), gymnasium.make(line_id)
     plain.reset(seed=3)
     env.reset(seed=3)
@@ -253,7 +253,7 @@ def test_drawn_goals_are_the_environments_own_and_leave_its_random_numbers_alone
     assert not np.array_equal(env.goal_array, AllGoalsInfo(gymnasium.make(line_id), 5, seed=9).goal_array)
 
 
-def test_asking_for_more_goals_than_there_are_says_how_many_were_found(line_id):
+def test_more_goals_than_there_are_raise_with_their_number(line_id):
     with pytest.raises(ValueError, match="160 resets gave 7 distinct goals, fewer than the 8 asked for"):
         AllGoalsInfo(gymnasium.make(line_id), 8)
     with pytest.raises(ValueError, match="at least 1, got 0"):
@@ -271,7 +271,7 @@ def test_bad_goals_and_environments_are_refused(grid_task):
         AllGoalsInfo(FlattenGoal(Line()), GOALS)
     with pytest.raises(TypeError, match="has no compute_reward"):
         AllGoalsInfo(NoReward(), GOALS)
-    with pytest.raises(ValueError, match=r"must take batches: it made \(\) out of 21 pairs"):
+    with pytest.raises(ValueError, match=r"must take batches: it returned shape \(\) for 21 pairs"):
         AllGoalsInfo(Line(), GOALS, success=lambda achieved, desired: True)
     with pytest.raises(TypeError, match="works on NumPy arrays: make .* without array='jax'"):
         AllGoalsInfoVector(GoalVectorEnv(grid_task, 2, array="jax"), [0])
@@ -293,7 +293,7 @@ def test_maze_of_gymnasium_robotics():
     envs = AllGoalsInfoVector(gymnasium.make_vec(name, num_envs=2, vectorization_mode="sync"), env.goal_array)
     env.reset(seed=1)
     envs.reset(seed=0)
-    held = 0
+    total = 0
     for _ in range(30):
         observation, reward, _, _, info = env.step(np.ones(2))
         near = np.linalg.norm(observation["achieved_goal"] - env.goal_array, axis=-1) <= 0.45
@@ -302,8 +302,8 @@ def test_maze_of_gymnasium_robotics():
         assert info["is_success"] == info["success"] == reward
         infos = envs.step(np.ones((2, 2)))[4]
         np.testing.assert_array_equal(infos["all_goals"]["achieved"][1], near)
-        held += near.sum()
-    assert held
+        total += near.sum()
+    assert total
     with pytest.raises(ValueError, match="pass success="):
         AllGoalsInfo(gymnasium.make("PointMaze_UMazeDense-v3"), 2)
 

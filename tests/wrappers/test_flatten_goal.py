@@ -30,7 +30,7 @@ def test_parts_follow_each_other_with_their_bounds(grid_task):
 
 
 @pytest.mark.filterwarnings("error", "ignore:.*different from the unwrapped version")
-def test_the_checker_has_nothing_to_say():
+def test_the_checker_finds_nothing():
     check_env(FlattenGoal(gymnasium.make("gc_envs:GC-Gridworld-v0", size=5)), skip_render_check=True)
 
 
@@ -40,7 +40,7 @@ def test_the_spec_makes_the_same_environment():
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_lanes_are_flattened_and_so_are_last_observations(grid_task, mode):
+def test_vector_observations_and_last_observations_are_flattened(grid_task, mode):
     def make():
         return GoalVectorEnv(grid_task, 3, horizon=2, autoreset_mode=mode)
 
@@ -56,12 +56,12 @@ def test_lanes_are_flattened_and_so_are_last_observations(grid_task, mode):
         flat, whole = envs.step(action), plain.step(action)
         np.testing.assert_array_equal(flat[0], joined(whole[0]))
         assert envs.observation_space.contains(flat[0])
-        for lane in np.flatnonzero(whole[4].get("_final_obs", [])):
-            np.testing.assert_array_equal(flat[4]["final_obs"][lane], joined(whole[4]["final_obs"][lane]))
+        for i in np.flatnonzero(whole[4].get("_final_obs", [])):
+            np.testing.assert_array_equal(flat[4]["final_obs"][i], joined(whole[4]["final_obs"][i]))
             finals += 1
-        if mode is AutoresetMode.DISABLED and (over := flat[2] | flat[3]).any():
+        if mode is AutoresetMode.DISABLED and (done := flat[2] | flat[3]).any():
             for each in (envs, plain):
-                each.reset(options={"reset_mask": over})
+                each.reset(options={"reset_mask": done})
     assert finals == (6 if mode is AutoresetMode.SAME_STEP else 0)
 
 

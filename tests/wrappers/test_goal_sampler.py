@@ -1,4 +1,4 @@
-"""GoalSampler: which goal an episode is given, and that every lane gets its own."""
+"""GoalSampler: which goal an episode is given, and that every environment gets its own."""
 
 import doctest
 
@@ -27,7 +27,7 @@ CELLS = ("cell_0", "cell_1", "cell_2")
 
 @pytest.fixture(scope="module")
 def chain():
-    """One environment; every test puts its own sampler around it."""
+    """Return one environment, around which every test puts its own sampler."""
     return GoalEnv(CHAIN)
 
 
@@ -43,7 +43,7 @@ def test_a_cycle_takes_the_goals_in_turn(chain):
 def test_seen_goals_are_those_achieved_in_any_episode(chain):
     env = GoalSampler(chain, "seen")
     first = {goals_of(GoalSampler(chain, "seen"), 1, seed=seed)[0] for seed in range(20)}
-    assert first == {0, 1, 2}, "nothing was seen yet: any goal"
+    assert first == {0, 1, 2}, "no goal was seen yet, so any goal is sampled"
     env.reset(seed=0)
     assert set(goals_of(env, 10)) == {0}, "the start was seen"
     env.step(RIGHT)
@@ -70,55 +70,57 @@ def test_the_callers_goal_wins(chain):
     options = {"goal": "cell_2"}
     assert env.reset(options=options)[1]["goal"] == 2
     assert options == {"goal": "cell_2"}
-    assert env.reset(options={"goal": None})[1]["goal"] == 0, "no goal is not a choice, and takes no turn"
+    assert env.reset(options={"goal": None})[1]["goal"] == 0, (
+        "the goal None is no choice of the caller, so the cycle goes on"
+    )
     envs = GoalSamplerVector(GoalVectorEnv(CHAIN, 2), "cycle")
     assert envs.reset(options={"goals": ["cell_2", "cell_1"]})[1]["goal"].tolist() == [2, 1]
     assert envs.reset()[1]["goal"].tolist() == [0, 1]
 
 
 def test_success_weighs_goals_by_their_rates(chain):
-    """cell_1 is always reached, cell_2 half the time, cell_0 never tried; p (1 - p) leaves just cell_2."""
+    """cell_1 is always reached, cell_2 half the time, cell_0 was never tried; with p (1 - p) only cell_2 is left."""
     statistics = GoalStatistics(chain, forgetting=1)
     for goal, actions in [(1, [RIGHT, LEFT]), (2, [RIGHT, RIGHT]), (2, [LEFT, LEFT])]:
         statistics.reset(options={"goal": goal})
         for action in actions:
             statistics.step(action)
-    seen = []
+    received = []
 
     def weights(rates):
-        seen.append(rates)
+        received.append(rates)
         return np.nan_to_num(rates * (1 - rates))
 
     env = GoalSampler(statistics, "success", weights=weights)
     assert goals_of(env, 5) == [2] * 5
-    np.testing.assert_array_equal(seen[0], [np.nan, 1, 0.5])
+    np.testing.assert_array_equal(received[0], [np.nan, 1, 0.5])
     counts = np.bincount(goals_of(GoalSampler(statistics, "success"), 460), minlength=3)
-    assert 2 <= counts[1] < 60, "one of 23 parts: 20 are expected"
+    assert 2 <= counts[1] < 60, "a share of 1 in 23: 20 are expected"
     assert min(counts[0], counts[2]) > 150
     np.testing.assert_allclose(favour_intermediate(np.array([0.0, 1.0, 0.5, np.nan])), [0.025, 0.025, 0.275, 0.275])
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_lanes_are_given_their_goals_at_automatic_resets_too(mode):
-    """Episodes of two steps; goals 0, 1, 2, 0, ... are dealt to the lanes in their order."""
+def test_environments_are_given_goals_at_automatic_resets_too(mode):
+    """Episodes have two steps; goals 0, 1, 2, 0, ... are given to the environments in their order."""
     envs = GoalStatisticsVector(GoalVectorEnv(CHAIN, 2, autoreset_mode=mode))
     envs = GoalSamplerVector(envs, "cycle", goals=CELLS)
     assert envs.metadata["autoreset_mode"] is mode
     infos = envs.reset(seed=0)[1]
     right = np.array([RIGHT, RIGHT])
-    dealt = [infos["goal"].tolist()]
+    given = [infos["goal"].tolist()]
     for _ in range(3):
         envs.step(right)
         observations, rewards, _, truncated, infos = envs.step(right)
         assert truncated.all()
-        commanded = np.array(dealt[-1])
-        np.testing.assert_array_equal(rewards, commanded == 2, "judged by the goal that was commanded")
+        desired = np.array(given[-1])
+        np.testing.assert_array_equal(rewards, desired == 2, "the reward is that of the goal that was given")
         if mode is AutoresetMode.SAME_STEP:
-            assert infos["final_info"]["goal"].tolist() == dealt[-1]
-            np.testing.assert_array_equal(infos["final_info"]["is_success"], commanded == 2)
-            assert [last["desired_goal"].argmax() for last in infos["final_obs"]] == dealt[-1]
+            assert infos["final_info"]["goal"].tolist() == given[-1]
+            np.testing.assert_array_equal(infos["final_info"]["is_success"], desired == 2)
+            assert [last["desired_goal"].argmax() for last in infos["final_obs"]] == given[-1]
         elif mode is AutoresetMode.NEXT_STEP:
-            assert infos["goal"].tolist() == dealt[-1]
+            assert infos["goal"].tolist() == given[-1]
             observations, rewards, terminated, truncated, infos = envs.step(right)
             assert not np.any([rewards, terminated, truncated])
         else:
@@ -128,14 +130,14 @@ def test_lanes_are_given_their_goals_at_automatic_resets_too(mode):
         np.testing.assert_array_equal(infos["is_success"], infos["goal"] == 0)
         assert infos["all_goals"]["achieved"].tolist() == [[True, False, False]] * 2
         assert all(infos[f"_{key}"].all() for key in ("goal", "is_success", "all_goals"))
-        dealt.append(infos["goal"].tolist())
-    assert dealt == [[0, 1], [2, 0], [1, 2], [0, 1]]
-    assert envs.env.attempts.sum() == 6, "statistics underneath see the goals that were dealt"
+        given.append(infos["goal"].tolist())
+    assert given == [[0, 1], [2, 0], [1, 2], [0, 1]]
+    assert envs.env.attempts.sum() == 6, "statistics below record the goals that were given"
     assert envs.env.success_rates.tolist() == [0, 1, 1]
 
 
-def test_lanes_that_go_on_keep_their_episode():
-    """One lane is cut off a step before the other; the reset of one leaves the other as it was."""
+def test_environments_that_go_on_keep_their_episode():
+    """One environment is truncated a step before the other; its reset leaves the other as it was."""
     envs = GoalSamplerVector(GoalVectorEnv(CHAIN, 2, autoreset_mode="SameStep"), "cycle", goals=CELLS)
     envs.reset()
     envs.step(np.array([RIGHT, LEFT]))
@@ -147,21 +149,21 @@ def test_lanes_that_go_on_keep_their_episode():
     assert infos["all_goals"]["achieved"].argmax(axis=1).tolist() == [0, 1]
 
 
-def test_what_one_lane_sees_counts_for_all():
+def test_goals_seen_in_one_environment_count_for_all():
     envs = GoalSamplerVector(GoalVectorEnv(CHAIN, 16, autoreset_mode="SameStep"), "seen")
     envs.reset(seed=0)
-    one_lane = np.arange(16) == 5
-    envs.step(np.where(one_lane, RIGHT, LEFT))
-    infos = envs.step(np.where(one_lane, RIGHT, LEFT))[4]
+    is_fifth = np.arange(16) == 5
+    envs.step(np.where(is_fifth, RIGHT, LEFT))
+    infos = envs.step(np.where(is_fifth, RIGHT, LEFT))[4]
     goals = infos["goal"]
     for _ in range(5):
         envs.step(np.zeros(16, int))
         goals = np.append(goals, envs.step(np.zeros(16, int))[4]["goal"])
-    assert set(goals) == {0, 1, 2}, "cell_2 was the last state of that lane, before its reset"
+    assert set(goals) == {0, 1, 2}, "cell_2 was the last state of that environment before its reset"
     assert np.bincount(goals).min() > 10
 
 
-def test_lanes_follow_the_seed():
+def test_a_vector_environment_follows_the_seed():
     envs = GoalSamplerVector(GoalVectorEnv(CHAIN, 8), "uniform")
     goals = envs.reset(seed=3)[1]["goal"].tolist()
     assert envs.reset(seed=4)[1]["goal"].tolist() != goals
@@ -174,8 +176,8 @@ def test_the_spec_makes_the_same_environment():
     assert goals_of(gymnasium.make(env.spec), 3) == [3, 1, 3]
 
 
-class Deaf(gymnasium.Env):
-    """A goal environment that takes no orders."""
+class IgnoresOptions(gymnasium.Env):
+    """A goal environment that ignores the options of a reset."""
 
     observation_space = gymnasium.spaces.Dict(
         {key: gymnasium.spaces.Box(-1, 1, (1,)) for key in ("observation", "achieved_goal", "desired_goal")}
@@ -190,15 +192,15 @@ class Deaf(gymnasium.Env):
 
 
 def test_an_environment_that_does_not_take_the_option_is_refused():
-    env = GoalSampler(AllGoalsInfo(Deaf(), [[0.5]]), "uniform")
-    with pytest.raises(TypeError, match=r"does not take reset.*goal \[0.5\] was commanded, and \[0.0\] is desired"):
+    env = GoalSampler(AllGoalsInfo(IgnoresOptions(), [[0.5]]), "uniform")
+    with pytest.raises(TypeError, match=r"ignores reset.*it was given \[0.5\], but its desired goal is \[0.0\]"):
         env.reset()
-    with pytest.raises(TypeError, match="can't be given one goal per lane: wrap the single environments instead"):
-        GoalSamplerVector(SyncVectorEnv([Deaf]), "uniform", goals=[[0.5]])
+    with pytest.raises(TypeError, match="cannot take one goal per environment: wrap the single environments instead"):
+        GoalSamplerVector(SyncVectorEnv([IgnoresOptions]), "uniform", goals=[[0.5]])
     with pytest.raises(TypeError, match="has no goal set of its own: wrap it in AllGoalsInfo"):
-        GoalSampler(Deaf(), "uniform")
+        GoalSampler(IgnoresOptions(), "uniform")
     with pytest.raises(ValueError, match=r"goal 0, \[2.0\], is not in the space"):
-        GoalSampler(Deaf(), "uniform", goals=[[2.0]])
+        GoalSampler(IgnoresOptions(), "uniform", goals=[[2.0]])
 
 
 def test_bad_arguments_are_refused(chain):
@@ -212,7 +214,7 @@ def test_bad_arguments_are_refused(chain):
         GoalSampler(FlattenGoal(chain), "cycle")
     with pytest.raises(ValueError, match="unknown goal 'cell_3'"):
         GoalSampler(chain, "cycle", goals=["cell_3"])
-    with pytest.raises(TypeError, match="needs a GoalStatistics underneath"):
+    with pytest.raises(TypeError, match="needs a GoalStatistics below it"):
         GoalSampler(chain, "success")
     with pytest.raises(TypeError, match="all_goals_info=False"):
         GoalSampler(GoalEnv(CHAIN, all_goals_info=False), "seen")

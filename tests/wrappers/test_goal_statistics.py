@@ -1,4 +1,4 @@
-"""GoalStatistics: how often the goal of an episode's start is reached before its end."""
+"""GoalStatistics: how often an episode reaches the goal with which it began."""
 
 import doctest
 
@@ -24,15 +24,15 @@ def play(env, goal, actions):
 
 @pytest.fixture(scope="module")
 def chain():
-    """One environment; every test puts its own statistics around it."""
+    """Return one environment, around which every test puts its own statistics."""
     return GoalEnv(CHAIN)
 
 
 def test_an_episode_counts_once_for_the_goal_it_began_with(chain):
     env = GoalStatistics(chain)
     assert np.isnan(env.success_rates).all()
-    play(env, "cell_1", [RIGHT, RIGHT, RIGHT])  # reached, left behind, cut off
-    play(env, "cell_2", [RIGHT, LEFT, RIGHT])  # cut off before it is reached
+    play(env, "cell_1", [RIGHT, RIGHT, RIGHT])  # reached, left again, truncated
+    play(env, "cell_2", [RIGHT, LEFT, RIGHT])  # truncated before it is reached
     play(env, "cell_2", [LEFT, RIGHT, RIGHT])  # reached on the last step
     assert env.attempts.tolist() == [0, 1, 2]
     assert env.attempts.dtype == np.int64
@@ -47,17 +47,17 @@ def test_a_goal_that_only_holds_at_the_start_is_not_reached(chain):
     assert env.success_rates[0] > 0.5
 
 
-def test_episodes_reset_before_they_are_decided_do_not_count(chain):
+def test_pending_episodes_that_are_reset_do_not_count(chain):
     env = GoalStatistics(chain)
     play(env, "cell_2", [RIGHT])
     play(env, "cell_1", [RIGHT])
     play(env, "cell_2", [])
-    assert env.attempts.tolist() == [0, 1, 0], "a goal reached is decided, whatever follows"
+    assert env.attempts.tolist() == [0, 1, 0], "an attempt that reached its goal counts, whatever follows"
 
 
 def test_earlier_attempts_at_a_goal_are_forgotten_by_the_factor(chain):
     env = GoalStatistics(chain, forgetting=0.5)
-    for actions in ([RIGHT] * 3, [LEFT] * 3, [LEFT] * 3):  # reached, missed, missed
+    for actions in ([RIGHT] * 3, [LEFT] * 3, [LEFT] * 3):  # success, failure, failure
         play(env, "cell_1", actions)
     play(env, "cell_2", [RIGHT] * 3)  # another goal forgets nothing of the first
     np.testing.assert_allclose(env.success_rates, [np.nan, 0.25 / (1 + 0.5 + 0.25), 1])
@@ -68,7 +68,7 @@ def test_earlier_attempts_at_a_goal_are_forgotten_by_the_factor(chain):
 
 
 def test_only_the_first_goal_of_an_episode_counts():
-    """With resampling, later goals are commanded, reached and missed; none of that is an attempt."""
+    """With resampling, episodes get further goals, which they reach or not; none of these is an attempt."""
     env = GoalStatistics(GoalEnv(ChainTask(start=0, horizon=6), on_success="resample"))
     for _ in range(5):
         play(env, "cell_1", [RIGHT, LEFT, RIGHT, RIGHT, LEFT, LEFT])
@@ -82,7 +82,7 @@ def test_death_is_a_failure():
     assert env.success_rates[0] == 0
 
 
-def test_a_commanded_goal_outside_the_set_is_passed_over(chain):
+def test_a_desired_goal_outside_the_set_is_ignored(chain):
     env = GoalStatistics(AllGoalsInfo(chain, ["cell_2"]))
     play(env, "cell_1", [RIGHT] * 3)
     assert env.attempts.tolist() == [0]
@@ -92,40 +92,40 @@ def test_a_commanded_goal_outside_the_set_is_passed_over(chain):
 
 @pytest.mark.parametrize(("kind", "on_success"), [("ours", "resample"), ("sync", "terminate"), ("ours", "continue")])
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_lanes_count_as_single_environments_do(kind, on_success, mode):
-    """Replayed by hand: the first goal of each episode, and the cells that it went through."""
-    lanes = 3
+def test_vector_environments_count_as_single_ones_do(kind, on_success, mode):
+    """The expected counts come from the first goal of each episode and the cells that it visited."""
+    num_envs = 3
     settings = {"horizon": 4, "on_success": on_success}
     if kind == "sync":
-        envs = SyncVectorEnv([lambda: GoalEnv(CHAIN, **settings)] * lanes, autoreset_mode=mode)
+        envs = SyncVectorEnv([lambda: GoalEnv(CHAIN, **settings)] * num_envs, autoreset_mode=mode)
     else:
-        envs = GoalVectorEnv(CHAIN, lanes, autoreset_mode=mode, **settings)
+        envs = GoalVectorEnv(CHAIN, num_envs, autoreset_mode=mode, **settings)
     envs = GoalStatisticsVector(envs, forgetting=1)
     attempts, successes = np.zeros(3, int), np.zeros(3, int)
     infos = envs.reset(seed=0)[1]
-    goals, reached, over = infos["goal"].copy(), np.zeros(lanes, bool), np.zeros(lanes, bool)
+    goals, reached, done = infos["goal"].copy(), np.zeros(num_envs, bool), np.zeros(num_envs, bool)
     actions = np.random.default_rng(0)
     for _ in range(40):
-        observations, _, terminated, truncated, infos = envs.step(actions.integers(0, 2, lanes))
-        for lane in range(lanes):
-            if mode is AutoresetMode.NEXT_STEP and over[lane]:
-                goals[lane], reached[lane] = infos["goal"][lane], False
+        observations, _, terminated, truncated, infos = envs.step(actions.integers(0, 2, num_envs))
+        for i in range(num_envs):
+            if mode is AutoresetMode.NEXT_STEP and done[i]:
+                goals[i], reached[i] = infos["goal"][i], False
                 continue
-            ended = terminated[lane] or truncated[lane]
+            ended = terminated[i] or truncated[i]
             last = mode is AutoresetMode.SAME_STEP and ended
-            cell = (infos["final_obs"][lane] if last else {k: v[lane] for k, v in observations.items()})["observation"]
-            reached[lane] |= int(cell[0]) == goals[lane]
+            cell = (infos["final_obs"][i] if last else {k: v[i] for k, v in observations.items()})["observation"]
+            reached[i] |= int(cell[0]) == goals[i]
             if ended:
-                attempts[goals[lane]] += 1
-                successes[goals[lane]] += reached[lane]
+                attempts[goals[i]] += 1
+                successes[goals[i]] += reached[i]
             if last:
-                goals[lane], reached[lane] = infos["goal"][lane], False
-        over = terminated | truncated
-        if mode is AutoresetMode.DISABLED and over.any():
-            infos = envs.reset(options={"reset_mask": over})[1]
-            goals[over], reached[over] = infos["goal"][over], False
-    pending = reached & ~over if mode is not AutoresetMode.SAME_STEP else reached
-    for goal in goals[pending]:  # reached, in an episode that goes on
+                goals[i], reached[i] = infos["goal"][i], False
+        done = terminated | truncated
+        if mode is AutoresetMode.DISABLED and done.any():
+            infos = envs.reset(options={"reset_mask": done})[1]
+            goals[done], reached[done] = infos["goal"][done], False
+    counted = reached & ~done if mode is not AutoresetMode.SAME_STEP else reached
+    for goal in goals[counted]:  # reached, in an episode that goes on
         attempts[goal] += 1
         successes[goal] += 1
     assert attempts.sum() > 20

@@ -39,7 +39,7 @@ def test_the_space_of_rewards_is_where_multi_objective_libraries_look():
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_the_row_of_a_lane_is_about_the_state_its_step_led_to(mode):
+def test_a_row_is_about_the_state_to_which_its_step_led(mode):
     envs = PerGoalRewardVector(GoalVectorEnv(CHAIN, 2, autoreset_mode=mode))
     envs.reset(seed=0, options={"goals": ["cell_1", "cell_2"]})
     rewards, infos = envs.step(np.array([RIGHT, LEFT]))[1::3]
@@ -52,13 +52,13 @@ def test_the_row_of_a_lane_is_about_the_state_its_step_led_to(mode):
         envs.reset(options={"reset_mask": truncated})
     rewards, infos = envs.step(np.array([RIGHT, LEFT]))[1::3]
     if mode is AutoresetMode.NEXT_STEP:
-        assert not rewards.any(), "a reset pays nothing, whatever holds at the start"
+        assert not rewards.any(), "a reset gives no reward, whatever holds at the start"
         assert not infos["_reward"].any()
     else:
         assert rewards.tolist() == [[0, 1, 0], [1, 0, 0]]
 
 
-def test_a_lane_that_the_caller_resets_takes_its_next_step():
+def test_an_environment_that_the_caller_resets_takes_its_next_step():
     envs = PerGoalRewardVector(GoalVectorEnv(CHAIN, 2))
     envs.reset(seed=0, options={"goal": "cell_2"})
     for _ in range(2):
