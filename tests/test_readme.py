@@ -1,12 +1,14 @@
-"""The README does what it says: its blocks run, in order, in an empty folder.
+"""The README and the pages under docs/ do what they say.
 
-```python blocks share one namespace. ```bash lines that start with gc-envs run with few steps; installations, and
-blocks marked `gpu` or `window` after the language, are only parsed.
+Each page runs in an empty folder of its own: ```python blocks in order, in one namespace, and the `gc-envs` commands of
+```bash blocks with few steps. A word after the language names what the block needs: an extra (it is compiled, but not
+run, where that is not installed), or `gpu` or `window` (it is never run).
 """
 
 import importlib.util
 import re
 import shlex
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,18 +17,36 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-PARSED_ONLY = {"gpu", "window"}
+DOCS = ROOT / "docs"
+PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+RUN_BY_OTHERS = {"seek.md", "manipulation.md"}  # tests/seek/test_docs.py and tests/manipulation/test_docs.py do
+NEVER_RUN = {"gpu", "window"}
+NEEDS = {  # mark of a block -> the module that it needs
+    "craftax": "craftax",
+    "manipulation": "mujoco",
+    "hand": "gymnasium_robotics",
+    "robotics": "gymnasium_robotics",
+    "sb3": "stable_baselines3",
+}
 COMMANDS = {"list", "goals", "train", "evaluate", "render", "play", "benchmark"}
+PROGRAMS = {"pip", "gc-envs", "pytest", "python", "ruff", "mypy", ".", ".ci/run", "apt-get"}
+RUNS = {"README.md": 1, "training.md": 3, "evaluation.md": 1}  # page -> how many runs its commands train
+RUN_FILES = ("config.json", "metrics.csv", "evaluation.json", "learning_curve.png", "agent.gif", "checkpoints")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: what follows the fence, its first line number, its text."""
+    """A fenced block: its language, the words after that, its first line number and its text."""
 
     language: str
     marks: frozenset[str]
     line: int
     text: str
+
+    @property
+    def is_runnable(self) -> bool:
+        """Whether everything that the block needs is here."""
+        return not self.marks & NEVER_RUN and all(importlib.util.find_spec(NEEDS[mark]) for mark in self.marks)
 
 
 def blocks(path: Path) -> list[Block]:
@@ -37,10 +57,15 @@ def blocks(path: Path) -> list[Block]:
     return found
 
 
+def shells(path: Path) -> list[Block]:
+    return [block for block in blocks(path) if block.language in ("bash", "shell", "sh")]
+
+
 def commands(block: Block) -> list[list[str]]:
-    """The commands of a shell block, as words."""
+    """The commands of a shell block, as words without leading VARIABLE=value."""
     lines = block.text.replace("\\\n", " ").splitlines()
-    return [shlex.split(part) for line in lines for part in line.split("&&") if shlex.split(part, comments=True)]
+    split = [shlex.split(part, comments=True) for line in lines for part in line.split("&&")]
+    return [[word for i, word in enumerate(words) if "=" not in word or i > 0] for words in split if words]
 
 
 def run_command(words: list[str]) -> None:
@@ -52,51 +77,64 @@ def run_command(words: list[str]) -> None:
 
 def run_python(block: Block, path: Path, namespace: dict[str, Any]) -> None:
     # Padded, so that a traceback has the page's line numbers.
-    exec(compile("\n" * (block.line - 1) + block.text, str(path), "exec"), namespace)
+    code = compile("\n" * (block.line - 1) + block.text, str(path), "exec")
+    if block.is_runnable:
+        exec(code, namespace)
 
 
-def test_every_block_runs_in_order(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("craftax")
-    monkeypatch.chdir(tmp_path)
-    namespace: dict[str, Any] = {"__name__": "readme"}
-    for block in blocks(README):
+def run_page(path: Path) -> dict[str, Any]:
+    """Run the blocks of a page in the current folder; return what its Python blocks defined."""
+    namespace: dict[str, Any] = {"__name__": path.stem}
+    for block in blocks(path):
         if block.language == "python":
-            run_python(block, README, namespace)
-        elif block.language == "bash" and not block.marks & PARSED_ONLY:
+            run_python(block, path, namespace)
+        elif block.language == "bash" and block.is_runnable:
             for words in commands(block):
                 if words[0] == "gc-envs":
                     run_command(words)
-    output = capsys.readouterr().out
-    assert "GC-Gridworld-v0: success" in output, "training ends with a table"
-    runs = sorted(path for path in (tmp_path / "runs").iterdir() if path.is_dir())
-    assert len(runs) == 4, "three named runs and one of the first screen"
+    return namespace
+
+
+@pytest.mark.parametrize("path", [page for page in PAGES if page.name not in RUN_BY_OTHERS], ids=lambda path: path.stem)
+def test_every_block_runs_in_order(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    namespace = run_page(path)
+    if path == README:
+        assert "GC-Gridworld-v0: success" in capsys.readouterr().out, "training ends with a table"
+    if path.name == "wrappers.md":
+        assert namespace["env"].observation_space.shape == (109,)
+    runs = sorted(folder for folder in (tmp_path / "runs").glob("*") if folder.is_dir())
+    if all(block.is_runnable for block in blocks(path)):
+        assert len(runs) == RUNS.get(path.name, 0)
     for run in runs:
-        for name in ("config.json", "metrics.csv", "evaluation.json", "learning_curve.png", "agent.gif", "checkpoints"):
+        for name in RUN_FILES:
             assert (run / name).exists(), f"{run.name} has no {name}"
 
 
-def test_the_blocks_of_the_wrappers_page_run_in_order():
-    """Those marked `robotics` need gymnasium_robotics, and are only parsed without it."""
-    page = ROOT / "docs" / "wrappers.md"
-    namespace: dict[str, Any] = {"__name__": "wrappers"}
-    for block in blocks(page):
-        assert block.marks <= {"robotics"}
-        if block.marks and importlib.util.find_spec("gymnasium_robotics") is None:
-            compile(block.text, str(page), "exec")
-        else:
-            run_python(block, page, namespace)
-    assert namespace["env"].observation_space.shape == (109,)
-
-
-def test_every_command_is_known():
-    shells = [block for block in blocks(README) if block.language in ("bash", "shell", "sh")]
-    assert shells
-    for block in shells:
-        assert block.marks <= PARSED_ONLY
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_marks_and_commands_are_known(path):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(NEEDS) - {"robotics"} <= set(extras)
+    for block in blocks(path):
+        assert block.marks <= NEVER_RUN | set(NEEDS), f"line {block.line}"
+    for block in shells(path):
         for words in commands(block):
-            assert words[0] in ("pip", "gc-envs", "pytest"), f"line {block.line}: {words}"
+            assert words[0] in PROGRAMS, f"line {block.line}: {words}"
             if words[0] == "gc-envs":
                 assert words[1] in COMMANDS
+            if words[0] == "python" and words[1] != "-m":
+                assert (ROOT / words[1]).exists()
+
+
+def test_every_extra_is_in_the_table_of_installs():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    rows = re.findall(r"^\| `pip install .*\.\[(\w+)\]", (DOCS / "install.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(extras)
+
+
+def test_every_page_is_in_the_readme():
+    linked = set(re.findall(r"\]\(docs/(\w+\.md)\)", README.read_text()))
+    assert linked == {page.name for page in DOCS.glob("*.md")}
 
 
 def test_first_screen_is_two_commands():
@@ -113,7 +151,7 @@ def test_table_of_environments():
 
     from gc_envs.registration import ROWS, make_task
 
-    rows = re.findall(r"^\| `(GC-[^`]+)` \|(.*)\|$", README.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(GC-[^`]+)` \|(.*)\|$", (DOCS / "environments.md").read_text(), re.MULTILINE)
     assert [env_id for env_id, _ in rows] == [row.id for row in ROWS]
     for env_id, cells in rows:
         goals, _, actions, horizon, on_success = (cell.strip() for cell in cells.split("|"))
@@ -128,11 +166,47 @@ def test_table_of_environments():
         assert on_success == task.on_success
 
 
-@pytest.mark.parametrize("path", [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))], ids=str)
+def test_short_table_of_environments():
+    """The README names every id but the Dense ones, with the extra that it needs."""
+    from gc_envs.registration import ROWS
+
+    found = {}
+    for cells in re.findall(r"^\| \[(`GC-.*)\|$", README.read_text(), re.MULTILINE):
+        ids, *_, extra = (cell.strip() for cell in cells.split(" | "))
+        found |= {env_id: extra.strip("`") for env_id in re.findall(r"`(GC-[^`]+)`", ids)}
+    assert found == {row.id: row.extra or "base" for row in ROWS if "Dense" not in row.id}
+
+
+@pytest.mark.parametrize("path", [README, DOCS / "training.md"], ids=lambda path: path.stem)
+def test_table_of_agents(path):
+    from gc_envs.agents import LEARNERS
+
+    section = path.read_text().split("## Agents\n", 1)[1].split("\n## ", 1)[0]
+    first_cells = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
+    assert {name for cell in first_cells for name in re.findall(r"`([a-z][a-z0-9-]+)`", cell)} == set(LEARNERS)
+
+
+def anchor(heading: str) -> str:
+    """The fragment that GitHub gives a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=str)
 def test_links_lead_somewhere(path):
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
-        if not target.startswith("http"):
-            assert (path.parent / target).exists(), target
+    for target, fragment in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", path.read_text()):
+        if target.startswith("http"):
+            continue
+        page = path.parent / target if target else path
+        assert page.exists(), target
+        if fragment:
+            headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+            assert fragment in map(anchor, headings), f"{target}#{fragment}"
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "images").iterdir()), ids=lambda path: path.name)
+def test_pictures_are_small_and_shown(path):
+    assert path.stat().st_size < 600_000
+    assert any(path.name in page.read_text() for page in PAGES)
 
 
 @pytest.mark.parametrize(("variant", "heading"), [("full", "Craftax"), ("classic", "Craftax-Classic")])
