@@ -102,7 +102,7 @@ def evaluate(
     from gc_envs.agents import load_agent
     from gc_envs.evaluation import evaluate as run_evaluation
     from gc_envs.evaluation import format_table
-    from gc_envs.evaluation.report import save_json
+    from gc_envs.evaluation import save_json
 
     policy = load_agent(run)
     with Progress(transient=True) as bar:
@@ -136,7 +136,7 @@ def render(
         fps: frames per second; default the environment's own.
     """
     from gc_envs.agents import load_agent
-    from gc_envs.evaluation.report import record_episodes, save_gif
+    from gc_envs.evaluation.video import record_episodes, save_gif
 
     policy = load_agent(run)
     episodes = record_episodes(
