@@ -1,10 +1,9 @@
-"""Where a Craftax step spends its time: `python benchmarks/craftax_parts.py [--variant full] [--lanes 64 256]`.
+"""Measure where a Craftax step spends its time.
 
 Every part is one jitted function over a batch of states. The parts take turns, so that a noisy machine disturbs all
-of them alike, and the median of the turns is printed: milliseconds a call, and the seconds it took to compile.
+of them alike. The table shows the median of the turns in milliseconds per call, and the seconds it took to compile.
 """
 
-import argparse
 import functools
 import statistics
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from _common import Parser, finish
 
 from gc_envs.craftax.observation import compact, make_one_hot_spec, one_hot, symbolic
 from gc_envs.craftax.task import CraftaxTask
@@ -20,14 +20,14 @@ from gc_envs.craftax.task import CraftaxTask
 RESETS = (1, 4, 16)
 
 
-def make_parts(task: CraftaxTask, lanes: int, pixels: bool) -> dict[str, Callable[[], Any]]:
-    """The functions to time, each a call without arguments."""
+def make_parts(task: CraftaxTask, num_envs: int, pixels: bool) -> dict[str, Callable[[], Any]]:
+    """Return the functions to time, each a call without arguments."""
     variant, game = task.variant, task.variant.game
-    keys = jax.random.split(jax.random.key(0), lanes)
+    keys = jax.random.split(jax.random.key(0), num_envs)
     step = jax.jit(jax.vmap(task.step))
     states = jax.jit(jax.vmap(task.reset))(keys[:16])
-    states = jax.tree.map(lambda x: jnp.tile(x, (lanes // 16, *[1] * (x.ndim - 1))), states)
-    actions = jax.random.randint(jax.random.key(1), (lanes,), 0, variant.num_actions)
+    states = jax.tree.map(lambda x: jnp.tile(x, (num_envs // 16, *[1] * (x.ndim - 1))), states)
+    actions = jax.random.randint(jax.random.key(1), (num_envs,), 0, variant.num_actions)
     for _ in range(30):  # away from the start, with mobs about
         states = step(keys, states, actions)
 
@@ -82,12 +82,12 @@ def make_parts(task: CraftaxTask, lanes: int, pixels: bool) -> dict[str, Callabl
 
 
 def select(mask: Any, one: Any, two: Any) -> Any:
-    """Lanes of `one` where `mask` [N], of `two` elsewhere: what an auto-reset of whole states costs."""
+    """Return `one` where `mask` [N] and `two` elsewhere: what an autoreset that selects whole states costs."""
     return jax.tree.map(lambda x, y: jnp.where(mask.reshape(-1, *[1] * (x.ndim - 1)), x, y), one, two)
 
 
 def measure(parts: dict[str, Callable[[], Any]], seconds: float) -> dict[str, tuple[float, float]]:
-    """Median milliseconds a call and seconds of the first call, per part; `seconds` are spent in all."""
+    """Return the median milliseconds per call and the seconds of the first call of each part, in `seconds` of turns."""
     first, times = {}, {name: [] for name in parts}
     for name, part in parts.items():
         first[name] = timed(part)
@@ -99,28 +99,40 @@ def measure(parts: dict[str, Callable[[], Any]], seconds: float) -> dict[str, tu
 
 
 def timed(part: Callable[[], Any]) -> float:
-    """Seconds of one call, finished on the device."""
+    """Return the seconds of one call, until it is finished on the device."""
     start = time.perf_counter()
     jax.block_until_ready(part())
     return time.perf_counter() - start
 
 
 def main() -> None:
-    """Prints one table per variant and number of lanes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--variant", nargs="+", default=["full", "classic"], choices=["full", "classic"])
-    parser.add_argument("--lanes", nargs="+", type=int, default=[64, 256])
-    parser.add_argument("--seconds", type=float, default=15.0, help="measuring time per table")
-    parser.add_argument("--pixels", action="store_true", help="also the pixel observation")
+    """Print one table per variant and number of environments."""
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "--variant", nargs="+", default=["full", "classic"], choices=["full", "classic"],
+        help="Measure these variants of Craftax. (default: both)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--num-envs", nargs="+", type=int, default=[64, 256],
+        help="Measure with these numbers of environments, multiples of 16. (default: 64 256)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seconds", type=float, default=15.0, help="Measure for this many seconds per table. (default: 15)"
+    )
+    parser.add_argument("--pixels", action="store_true", help="Measure the pixel observation, too.")
     args = parser.parse_args()
+    rows = []
     for variant in args.variant:
-        for lanes in args.lanes:
-            results = measure(make_parts(CraftaxTask(variant), lanes, args.pixels), args.seconds)
-            print(f"\n{variant}, {lanes} lanes on {jax.devices()[0].device_kind}")
-            print(f"{'part':28} {'ms':>9} {'us/lane':>9} {'compile s':>10}")
-            for name, (milliseconds, compiling) in results.items():
-                batch = int(name.split()[-1]) if name.startswith("reset") else lanes
-                print(f"{name:28} {milliseconds:9.2f} {1e3 * milliseconds / batch:9.1f} {compiling:10.1f}")
+        for num_envs in args.num_envs:
+            results = measure(make_parts(CraftaxTask(variant), num_envs, args.pixels), args.seconds)
+            print(f"\n{variant}, {num_envs} environments on {jax.devices()[0].device_kind}")
+            print(f"{'part':28} {'ms':>9} {'us/env':>9} {'compile s':>10}")
+            for name, (milliseconds, compile_s) in results.items():
+                batch = int(name.split()[-1]) if name.startswith("reset") else num_envs
+                print(f"{name:28} {milliseconds:9.2f} {1e3 * milliseconds / batch:9.1f} {compile_s:10.1f}")
+                row = {"variant": variant, "num_envs": num_envs, "part": name, "batch": batch}
+                rows.append({**row, "ms": milliseconds, "compile_s": compile_s})
+    finish(args, rows=rows, settings={"seconds": args.seconds})
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""What goals, dictionaries and true resets cost on Craftax: our vector environment against raw Craftax.
+"""Measure what goals, dictionaries and true resets cost on Craftax: our vector environment against raw Craftax.
 
-    python benchmarks/craftax_step.py [--num-envs 256] [--rounds 5] [--steps 200] [--json FILE]
-
-Raw Craftax is one jitted vmap of its own step returning state, observation, reward and done, never reset (dead lanes
-step on). Ours is `gymnasium.make_vec("GC-Craftax-v0")` with NumPy arrays out: goal dictionary, all-goals information,
-a true reset of every lane that ends. Both take the same random actions, in blocks that take turns, after a warm-up.
+Raw Craftax is one jitted vmap of its own step, which returns state, observation, reward and done and never resets (dead
+players go on stepping). Ours is `gymnasium.make_vec("GC-Craftax-v0")` with NumPy arrays out: the goal dictionary,
+all-goals information, and a true reset of every environment whose episode ends. Both take the same random actions, in
+blocks that take turns, after a warm-up.
 """
 
 import functools
@@ -13,7 +12,7 @@ from typing import Any
 import gymnasium
 import jax
 import numpy as np
-from _common import finish, parser, ratio, take_turns
+from _common import Parser, finish, metric, ratio, take_turns
 from craftax.craftax_env import make_craftax_env_from_name
 
 import gc_envs
@@ -23,7 +22,7 @@ GAMES = {"GC-Craftax-v0": "Craftax-Symbolic-v1", "GC-Craftax-Classic-v0": "Craft
 
 
 def raw_stepper(game: str, num_envs: int, actions: np.ndarray) -> Any:
-    """A function that steps raw Craftax with the next rows of `actions` [T, N]."""
+    """Return a function that steps raw Craftax with the next rows of `actions` [T, N]."""
     env = make_craftax_env_from_name(game, auto_reset=False)
     params = env.default_params
 
@@ -52,7 +51,10 @@ def raw_stepper(game: str, num_envs: int, actions: np.ndarray) -> Any:
 
 
 def our_stepper(env_id: str, num_envs: int, actions: np.ndarray, **kwargs: Any) -> Any:
-    """A function that steps our vector environment with the next rows of `actions` [T, N]; `ends` counts episodes."""
+    """Return a function that steps our vector environment with the next rows of `actions` [T, N].
+
+    Its attribute `ends` counts the episodes that ended.
+    """
     envs = gymnasium.make_vec(env_id, num_envs=num_envs, **kwargs)
     envs.reset(seed=0)
     at = 0
@@ -69,14 +71,16 @@ def our_stepper(env_id: str, num_envs: int, actions: np.ndarray, **kwargs: Any) 
 
 
 def main() -> None:
-    """Prints and writes the ratios."""
-    arguments = parser(__doc__)
-    arguments.add_argument("--env-id", default="GC-Craftax-v0", choices=list(GAMES))
-    arguments.add_argument("--num-envs", type=int, default=256)
-    arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--steps", type=int, default=200, help="per block")
-    arguments.add_argument("--warmup", type=int, default=300, help="steps before the first block")
-    args = arguments.parse_args()
+    """Print and write the ratios."""
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "--env-id", default="GC-Craftax-v0", choices=list(GAMES), help="Measure this id. (default: GC-Craftax-v0)"
+    )
+    parser.add_argument("--num-envs", type=int, default=256, help="Step this many environments. (default: 256)")
+    parser.add_argument("--rounds", type=int, default=5, help="Give every contestant this many turns. (default: 5)")
+    parser.add_argument("--steps", type=int, default=200, help="Step this often in a turn. (default: 200)")
+    parser.add_argument("--warmup", type=int, default=300, help="Step this often before the first turn. (default: 300)")
+    args = parser.parse_args()
     actions = np.random.default_rng(0).integers(0, 17, (1000, args.num_envs), dtype=np.int32)
     runs = {
         "raw": raw_stepper(GAMES[args.env_id], args.num_envs, actions),
@@ -90,16 +94,13 @@ def main() -> None:
     steps = args.steps * args.num_envs
     finish(
         args,
-        {
-            "speed_of_raw_craftax": ratio(times, "ours", "raw"),
-            "speed_of_raw_craftax_target": 0.85,
-            "all_goals_cost": 1 - ratio(times, "ours", "ours_without_all_goals"),
-            "all_goals_cost_target": 0.05,
-            "env_id": args.env_id,
-            "num_envs": args.num_envs,
-            "episodes_ended_per_step": runs["ours"].ends / (args.rounds * args.steps),
-            "rows": [{"name": n, "steps_per_s": [round(steps / t) for t in block]} for n, block in times.items()],
-        },
+        metrics=[
+            metric("speed_of_raw_craftax", ratio(times, "ours", "raw"), 0.85),
+            metric("all_goals_cost", 1 - ratio(times, "ours", "ours_without_all_goals"), 0.05),
+            metric("episodes_ended_per_step", runs["ours"].ends / (args.rounds * args.steps)),
+        ],
+        rows=[{"name": n, "steps_per_s": [round(steps / t) for t in block]} for n, block in times.items()],
+        settings={"env_id": args.env_id, "num_envs": args.num_envs},
     )
 
 

@@ -1,10 +1,9 @@
-"""Training steps/s of our LEO against the authors' code: same network, lanes, rollouts, epochs and minibatches.
+"""Measure training steps/s of our LEO against the authors' code, with the same network, rollouts and minibatches.
 
-    python benchmarks/leo_speed.py --checkout CHECKOUT --authors-python PYTHON [--rounds 3] [--json FILE]
-
-CHECKOUT holds the authors' leo.py and PYTHON is the interpreter of an environment that it runs in: see
-purejaxgcrl_leo.py. Both sides run in processes of their own that take turns; compiling is not counted. The published
-network (4 x 1024), 64 lanes x 32 steps, 2 epochs of minibatches of 512.
+`--checkout` is a folder with the authors' leo.py, and `--authors-python` is the interpreter of a virtual environment
+that it runs in: see purejaxgcrl_leo.py. Both sides run in processes of their own that take turns; compiling is not
+counted. The network is the published one (4 x 1024); a rollout has 64 environments x 32 steps, and there are 2 epochs
+of minibatches of 512.
 """
 
 import argparse
@@ -18,14 +17,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _common import finish, parser
+from _common import Parser, finish, metric
 
 HERE = Path(__file__).resolve().parent
 GAMES = {"GC-Craftax-v0": "Craftax-Symbolic-v1", "GC-Craftax-Classic-v0": "Craftax-Classic-Symbolic-v1"}
 
 
 def run_ours(args: argparse.Namespace) -> dict[str, Any]:
-    """Steps/s of `args.updates` updates of ours after one that is not counted, and what a transition takes to keep."""
+    """Return steps/s of `args.updates` updates of ours after one that is not counted, and the bytes of a transition."""
     import jax
 
     from gc_envs import make_task
@@ -61,34 +60,41 @@ def run_ours(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_theirs(args: argparse.Namespace, cache: str) -> dict[str, Any]:
-    """Steps/s of `args.authors_updates` updates of theirs."""
+    """Return steps/s of `args.authors_updates` updates of theirs."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "theirs.json"
         command = [str(args.authors_python), str(HERE / "purejaxgcrl_leo.py"), "--checkout", str(args.checkout)]
         command += ["--env", GAMES[args.env_id], "--num-envs", str(args.num_envs), "--width", str(args.width)]
         command += ["--total-steps", str(args.authors_updates * 32 * args.num_envs), "--json", str(out)]
         subprocess.run(command, check=True, env={**os.environ, "JAX_COMPILATION_CACHE_DIR": cache}, stdout=sys.stderr)
-        return {name: json.loads(out.read_text())[name] for name in ("steps_per_s", "compile_s")}
+        metrics = {metric["name"]: metric["value"] for metric in json.loads(out.read_text())["metrics"]}
+        return {name: metrics[name] for name in ("steps_per_s", "compile_s")}
 
 
 def main() -> None:
-    """Prints and writes the ratio."""
-    arguments = parser(__doc__)
-    arguments.add_argument("--checkout", type=Path)
-    arguments.add_argument("--authors-python", type=Path)
-    arguments.add_argument("--env-id", default="GC-Craftax-v0", choices=list(GAMES))
-    arguments.add_argument("--num-envs", type=int, default=64)
-    arguments.add_argument("--width", type=int, default=1024)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--updates", type=int, default=12, help="of ours, per round")
-    arguments.add_argument("--authors-updates", type=int, default=4, help="of theirs, per round")
-    arguments.add_argument("--worker", action="store_true", help="measure ours once and print JSON")
-    args = arguments.parse_args()
+    """Print and write the ratio."""
+    parser = Parser(__doc__)
+    parser.add_argument("--checkout", type=Path, metavar="FOLDER", help="Take the authors' leo.py from this folder.")
+    parser.add_argument("--authors-python", type=Path, metavar="FILE", help="Run leo.py with this interpreter.")
+    parser.add_argument(
+        "--env-id", default="GC-Craftax-v0", choices=list(GAMES), help="Train on this id. (default: GC-Craftax-v0)"
+    )
+    parser.add_argument("--num-envs", type=int, default=64, help="Train in this many environments. (default: 64)")
+    parser.add_argument("--width", type=int, default=1024, help="Give the dense layers this width. (default: 1024)")
+    parser.add_argument("--rounds", type=int, default=3, help="Give either side this many turns. (default: 3)")
+    parser.add_argument(
+        "--updates", type=int, default=12, help="Make this many updates of ours in a turn. (default: 12)"
+    )
+    parser.add_argument(
+        "--authors-updates", type=int, default=4, help="Make this many updates of theirs in a turn. (default: 4)"
+    )
+    parser.add_argument("--worker", action="store_true", help="Measure ours once and print JSON, as a turn does.")
+    args = parser.parse_args()
     if args.worker:
         print(json.dumps(run_ours(args)))
         return
     if not args.checkout or not args.authors_python:
-        arguments.error("--checkout and --authors-python say where the authors' code is and what runs it")
+        parser.error("--checkout and --authors-python are needed: the authors' code, and the interpreter that runs it")
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as cache:
         worker = [sys.executable, __file__, "--worker", "--env-id", args.env_id, "--num-envs", str(args.num_envs)]
@@ -102,16 +108,12 @@ def main() -> None:
     ratios = [a["steps_per_s"] / b["steps_per_s"] for a, b in zip(ours, theirs, strict=True)]
     finish(
         args,
-        {
-            "speed_of_authors_leo": statistics.median(ratios),
-            "speed_of_authors_leo_target": 4.0,
-            "bytes_per_transition": ours[0]["bytes_per_transition"],
-            "bytes_per_transition_target": 8192,
-            "env_id": args.env_id,
-            "num_envs": args.num_envs,
-            "width": args.width,
-            "rows": [{"ours": a, "theirs": b} for a, b in zip(ours, theirs, strict=True)],
-        },
+        metrics=[
+            metric("speed_of_authors_leo", statistics.median(ratios), 4.0),
+            metric("bytes_per_transition", ours[0]["bytes_per_transition"], 8192),
+        ],
+        rows=[{"ours": a, "theirs": b} for a, b in zip(ours, theirs, strict=True)],
+        settings={"env_id": args.env_id, "num_envs": args.num_envs, "width": args.width},
     )
 
 

@@ -1,7 +1,4 @@
-"""Environment steps per second of a Panda task, beside bare MuJoCo and beside the environments that it replaces.
-
-    python benchmarks/manipulation.py [--env-id GC-PandaPush-v0] [--num-envs 256] [--threads 2] [--rounds 7]
-                                      [--fetch] [--franka FOLDER] [--json FILE]
+"""Measure environment steps per second of a Panda task, beside bare MuJoCo and the environments that it replaces.
 
 An environment step is an action in, and Gymnasium's goal dictionary with all-goals information out; all lanes are reset
 at the end of their episodes. Blocks take turns; every ratio is the median over rounds.
@@ -28,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
-from _common import finish, parser, ratio, take_turns
+from _common import Parser, finish, metric, ratio, take_turns
 from gymnasium.vector import AutoresetMode
 from mujoco.batch import Batch
 
@@ -175,16 +172,20 @@ def _actions(space: Any, num_envs: int) -> np.ndarray:
 
 
 def main() -> None:
-    """Prints and writes the ratios."""
-    arguments = parser(__doc__)
-    arguments.add_argument("--env-id", default="GC-PandaPush-v0")
-    arguments.add_argument("--num-envs", type=int, default=256)
-    arguments.add_argument("--threads", type=int, default=2)
-    arguments.add_argument("--rounds", type=int, default=7)
-    arguments.add_argument("--steps", type=int, default=50, help="per block of all lanes")
-    arguments.add_argument("--fetch", action="store_true", help="also Gymnasium-Robotics' FetchPush")
-    arguments.add_argument("--franka", metavar="FOLDER", help="also FrankaPush, of this checkout of panda_mujoco_gym")
-    args = arguments.parse_args()
+    """Print and write the ratios."""
+    parser = Parser(__doc__)
+    parser.add_argument("--env-id", default="GC-PandaPush-v0", help="Measure this id. (default: GC-PandaPush-v0)")
+    parser.add_argument("--num-envs", type=int, default=256, help="Step this many environments. (default: 256)")
+    parser.add_argument("--threads", type=int, default=2, help="Run MuJoCo on this many threads. (default: 2)")
+    parser.add_argument("--rounds", type=int, default=7, help="Give every contestant this many turns. (default: 7)")
+    parser.add_argument(
+        "--steps", type=int, default=50, help="Step all environments this often in a turn. (default: 50)"
+    )
+    parser.add_argument("--fetch", action="store_true", help="Measure Gymnasium-Robotics' FetchPush, too.")
+    parser.add_argument(
+        "--franka", metavar="FOLDER", help="Measure FrankaPush of this checkout of panda_mujoco_gym, too."
+    )
+    args = parser.parse_args()
     count, threads = args.num_envs, args.threads
     task: Any = gc_envs.make_task(args.env_id, backend="c", threads=threads)
     second = task.substeps * task.model.opt.timestep
@@ -205,27 +206,25 @@ def main() -> None:
         {name: functools.partial(block, steps) for name, (block, steps, _, _) in runs.items()}, args.rounds
     )
     per_step = {name: [t / (runs[name][1] * runs[name][2]) for t in seconds] for name, seconds in times.items()}
-    result: dict[str, Any] = {
-        "ratio_to_bare_batch": ratio(per_step, "make_vec", "batch"),
-        "ratio_to_bare_batch_target": 0.75,
-        "ratio_of_callback": ratio(per_step, "callback", "make_vec"),
-        "ratio_of_callback_target": 0.85,
-        "ratio_of_single": ratio(per_step, "make", "mj_step"),
-        "ratio_of_single_target": 0.75,
-    }
+    metrics = [
+        metric("ratio_to_bare_batch", ratio(per_step, "make_vec", "batch"), 0.75),
+        metric("ratio_of_callback", ratio(per_step, "callback", "make_vec"), 0.85),
+        metric("ratio_of_single", ratio(per_step, "make", "mj_step"), 0.75),
+    ]
     for name, key, target in (("FetchPush-v4", "fetch", 4.0), ("FrankaPush", "franka", 40.0)):
         if name in runs:
             faster = ratio(per_step, "make_vec", name)
-            result |= {f"times_{key}_push": faster, f"times_{key}_push_target": target}
-            result[f"times_{key}_push_simulated"] = faster * second / runs[name][3]
+            metrics.append(metric(f"times_{key}_push", faster, target))
+            metrics.append(metric(f"times_{key}_push_simulated", faster * second / runs[name][3]))
     rows = [
         {
-            "name": name, "lanes": runs[name][2], "steps_per_s": [round(1 / t) for t in seconds],
+            "name": name, "num_envs": runs[name][2], "steps_per_s": [round(1 / t) for t in seconds],
             "simulated_s_per_s": [round(runs[name][3] / t, 1) for t in seconds],
         }
         for name, seconds in per_step.items()
     ]  # fmt: skip
-    finish(args, {**result, "env_id": args.env_id, "num_envs": count, "threads": threads, "rows": rows})
+    settings = {"env_id": args.env_id, "num_envs": count, "threads": threads}
+    finish(args, metrics=metrics, rows=rows, settings=settings)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
-"""Environment steps per second of a robot task at many lanes, on each physics backend that is installed.
-
-    python benchmarks/manipulation_gpu.py [--env-id GC-PandaPush-v0] [--lanes 1 64 1024 4096 8192]
-                                          [--backends mjx warp c] [--steps 50] [--rounds 3] [--json FILE]
+"""Measure environment steps per second of a robot task in many environments, on each installed physics backend.
 
 All of it is one jitted scan of lanes that act at random and are reset at the end of their episodes; an environment step
 gives the goal dictionary and all-goals information. On a GPU, "c" is MuJoCo C on the processor beside it, through a
 callback. Compile times are given too. Lanes start at random times of an episode, so that resets are spread.
 """
 
+import contextlib
 import functools
 import statistics
 import time
@@ -15,11 +13,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from _common import finish, parser
+from _common import Parser, finish, metric
 
 import gc_envs
 from gc_envs.core.episode import OnSuccess
 from gc_envs.core.func_env import FuncGoalEnv, default_pool
+from gc_envs.manipulation.backends import resolve
 
 
 def measure(env_id: str, backend: str, num_envs: int, steps: int, rounds: int) -> dict[str, Any]:
@@ -60,7 +59,7 @@ def measure(env_id: str, backend: str, num_envs: int, steps: int, rounds: int) -
         seconds.append(time.perf_counter() - began)
     return {
         "backend": backend,
-        "lanes": num_envs,
+        "num_envs": num_envs,
         "steps_per_s": [round(num_envs * steps / s) for s in seconds],
         "compile_s": round(first - statistics.median(seconds), 1),
         "finite": bool(jnp.isfinite(seen)),
@@ -68,22 +67,40 @@ def measure(env_id: str, backend: str, num_envs: int, steps: int, rounds: int) -
 
 
 def main() -> None:
-    """Prints and writes a row per backend and number of lanes."""
-    arguments = parser(__doc__)
-    arguments.add_argument("--env-id", default="GC-PandaPush-v0")
-    arguments.add_argument("--lanes", type=int, nargs="+", default=[1, 64, 1024, 4096, 8192])
-    arguments.add_argument("--backends", nargs="+", default=["mjx", "warp", "c"])
-    arguments.add_argument("--steps", type=int, default=50, help="per block")
-    arguments.add_argument("--rounds", type=int, default=3)
-    args = arguments.parse_args()
+    """Print and write a row per backend and number of environments."""
+    parser = Parser(__doc__)
+    parser.add_argument("--env-id", default="GC-PandaPush-v0", help="Measure this id. (default: GC-PandaPush-v0)")
+    parser.add_argument(
+        "--num-envs", type=int, nargs="+", default=[1, 64, 1024, 4096, 8192],
+        help="Measure with these numbers of environments. (default: 1 64 1024 4096 8192)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--backends", nargs="+", choices=["mjx", "warp", "c"], default=installed_backends(),
+        help="Measure these physics backends; by default, those that are installed.",
+    )  # fmt: skip
+    parser.add_argument("--steps", type=int, default=50, help="Step this often in a turn. (default: 50)")
+    parser.add_argument("--rounds", type=int, default=3, help="Take this many turns. (default: 3)")
+    args = parser.parse_args()
     rows = []
     for backend in args.backends:
-        for lanes in args.lanes:
-            rows.append(measure(args.env_id, backend, lanes, args.steps, args.rounds))
+        for num_envs in args.num_envs:
+            rows.append(measure(args.env_id, backend, num_envs, args.steps, args.rounds))
             print(rows[-1], flush=True)
-    best = {backend: max(statistics.median(r["steps_per_s"]) for r in rows if r["backend"] == backend)
-            for backend in args.backends}  # fmt: skip
-    finish(args, {"env_id": args.env_id, "best_steps_per_s": best, "rows": rows})
+    speeds = {
+        backend: max(statistics.median(row["steps_per_s"]) for row in rows if row["backend"] == backend)
+        for backend in args.backends
+    }
+    metrics = [metric("best_steps_per_s", speed, backend=backend) for backend, speed in speeds.items()]
+    finish(args, metrics=metrics, rows=rows, settings={"env_id": args.env_id})
+
+
+def installed_backends() -> list[str]:
+    """Return the physics backends that are installed, those inside JAX first."""
+    found = []
+    for backend in ("mjx", "warp", "c"):
+        with contextlib.suppress(ModuleNotFoundError):
+            found.append(resolve(backend))
+    return found
 
 
 if __name__ == "__main__":

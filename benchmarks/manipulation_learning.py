@@ -1,9 +1,7 @@
-"""Learning the robot tasks with Stable-Baselines3, beside what was published about their sources.
+"""Train Stable-Baselines3's agents on the robot tasks, beside what was published about the sources of these tasks.
 
-    python benchmarks/manipulation_learning.py reach|push|pick_and_place|slide|hand_reach|lanes [--seeds N] [--jobs 2]
-                                               [--runs FOLDER] [--json FILE]
-
-What it runs, and how it is stopped and resumed: `_runs.py`. The settings are the agents' own defaults for these
+The comparisons are reach, push, pick_and_place, slide, hand_reach and lanes. How they are run, stopped and continued is
+described in `_runs.py`. The settings are the agents' own defaults for these
 environments (`gc_envs/agents/presets.py`). The published figures are read off plots of arXiv 2312.13788, +- 0.02: one
 lane and an update for every step there, 32 lanes and an update for every eighth step here. `lanes` sets such ratios
 side by side: success over the time that training takes.

@@ -1,17 +1,17 @@
-"""Multi-ReenGAGE at its published size: seconds per update, and the losses of the first updates.
-
-    python benchmarks/multi_reengage.py [--updates 500] [--json FILE]
+"""Measure Multi-ReenGAGE at its published size: seconds per update, and the losses of the first updates.
 
 Up to 200 points a goal, 256 transitions an update, encoder 400-400, one thread of torch, on GC-DriveSeek-v0 (alpha 20)
 and GC-NoisySeek-v0 (alpha 100), after 1000 random steps. The losses are the critic's own, without the gradient term,
-and the term by itself, times alpha. Beside the JSON lies the figure.
+and the term by itself, times alpha. The figure is written beside the JSON file.
 """
 
 import statistics
 import time
+from pathlib import Path
+from typing import Any
 
 import torch
-from _common import finish, parser
+from _common import Parser, finish, metric
 from stable_baselines3.common.callbacks import BaseCallback
 
 import gc_envs
@@ -42,13 +42,12 @@ class Recorder(BaseCallback):
 
 
 def main() -> None:
-    """Prints and writes times and losses."""
-    arguments = parser(__doc__)
-    arguments.add_argument("--updates", type=int, default=500)
-    args = arguments.parse_args()
+    """Print and write times and losses."""
+    parser = Parser(__doc__)
+    parser.add_argument("--updates", type=int, default=500, help="Make this many updates per id. (default: 500)")
+    args = parser.parse_args()
     torch.set_num_threads(1)
-    result = {}
-    rows = []
+    metrics, rows = [], []
     for env_id in IDS:
         settings = preset("multi-reengage", "paper", env_id)
         config = MultiReenGAGEConfig(**{**settings, "total_steps": 1001 + args.updates})
@@ -56,19 +55,20 @@ def main() -> None:
         recorder = Recorder()
         model.learn(config.total_steps, recorder, log_interval=10**9)
         seconds = statistics.median(recorder.seconds)
-        result[f"seconds_per_update_{env_id}"] = seconds
+        metrics.append(metric("seconds_per_update", seconds, env_id=env_id))
         rows.append({"env_id": env_id, "updates": len(recorder.seconds), **recorder.losses})
         print(f"{env_id}: {seconds:.2f} s per update", flush=True)
+    result = finish(args, metrics=metrics, rows=rows, settings={"preset": "paper", "updates": args.updates})
     if args.json:
-        draw(rows, args.json.with_suffix(".png"))
-    finish(args, {**result, "rows": rows})
+        draw(result, args.json.with_suffix(".png"))
 
 
-def draw(rows, path) -> None:
-    """Both losses over the updates, one panel per id."""
+def draw(result: dict[str, Any], path: Path) -> None:
+    """Draw both losses over the updates, one panel per id."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 3.2), layout="constrained")
+    rows = result["rows"]
     for axes, row in zip(figure.subplots(1, len(rows)), rows, strict=True):
         for name, colour in zip(LOSSES, ("#9aa3b2", "#2b6cc4"), strict=True):
             axes.plot(row[name], color=colour, label=name.replace("_", " "), linewidth=1)
@@ -76,7 +76,6 @@ def draw(rows, path) -> None:
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
 
 

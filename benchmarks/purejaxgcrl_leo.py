@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measure LEO as its authors published it: speed and per-goal success of their training script.
 
-Runs `leo.py` of a checkout of https://github.com/MichaelTMatthews/purejaxgcrl and writes one JSON file. It imports
-nothing of `gc_envs`; run it inside the authors' environment:
+This script runs `leo.py` of a checkout of https://github.com/MichaelTMatthews/purejaxgcrl and writes one JSON file. It
+imports nothing of `gc_envs`; run it with the interpreter of a virtual environment for the authors' code:
 
     pip install jax==0.6.0 jaxlib==0.6.0 'flax>=0.10,<0.11' optax gymnax==0.0.9 orbax-checkpoint==0.5.0 \\
         distrax 'craftax>=1.6,<1.7'
@@ -13,23 +13,22 @@ Python 3.11 and later the checkout needs one edit to start: in `envs/gridworld/g
 
     python benchmarks/purejaxgcrl_leo.py --checkout CHECKOUT --env Craftax-Classic-Symbolic-v1 \\
         --total-steps 500000 --width 256 --seed 0 --json classic.json
-    python benchmarks/purejaxgcrl_leo.py --checkout CHECKOUT --env Gridworld-v1 --total-steps 1000000 --seed 0
+    python benchmarks/purejaxgcrl_leo.py --checkout CHECKOUT --env Gridworld-v1 --total-steps 1000000 --seed 0 \\
+        --json gridworld.json
 
-Running success of a goal is their own training metric: how often it was reached, when commanded at the start of an
-episode, with exponential forgetting. A goal that was never commanded counts as 0 in the mean.
+Running success of a goal is their own training metric: how often it was reached when it was the desired goal of an
+episode, with exponential forgetting. A goal that was never the desired one counts as 0 in the mean.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import runpy
 import shlex
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,6 +36,7 @@ from unittest import mock
 
 import jax
 import numpy as np
+from _common import Parser, finish, metric
 
 # Flags each environment needs on top of the authors' defaults. Gridworld has no maps, so no convolution.
 ENV_FLAGS: dict[str, tuple[str, ...]] = {
@@ -50,6 +50,8 @@ ENV_FLAGS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "craftax")
+
 # Places in the tuple that their training loop carries and returns as `runner_state`.
 RUNNER_STATE_LENGTH = 9
 SUCCESS_COUNTER, FAILURE_COUNTER, GOALS_SEEN = 5, 6, 7
@@ -60,14 +62,14 @@ class _Parsed(Exception):
 
 
 def authors_flags(args: argparse.Namespace) -> list[str]:
-    """The command line of their `leo.py` that our options stand for."""
+    """Return the command line of their `leo.py` that our options stand for."""
     flags = ["--env_name", args.env, "--total_timesteps", str(args.total_steps), "--num_envs", str(args.num_envs)]
     flags += ["--seed", str(args.seed), "--network_layer_width", str(args.width), "--no_use_wandb"]
     return [*flags, *ENV_FLAGS[args.env], *shlex.split(args.extra)]
 
 
 def authors_config(script: Path, flags: list[str]) -> dict[str, Any]:
-    """The settings that `script` builds from `flags`: its own defaults, read by its own parser."""
+    """Return the settings that `script` builds from `flags`: its own defaults, read by its own parser."""
     parse_known_args = argparse.ArgumentParser.parse_known_args
 
     def stop_after_parsing(parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> None:
@@ -89,7 +91,7 @@ def authors_config(script: Path, flags: list[str]) -> dict[str, Any]:
 
 
 def goal_names(leo: ModuleType, config: dict[str, Any]) -> list[str]:
-    """Names of the G goals, in the order of their counters."""
+    """Return the names of the G goals, in the order of their counters."""
     _, _, static_env_params = leo.create_env(config)
     all_goals = leo.create_goal_set_fns(config["ENV_NAME"])[-1]
     names, _ = all_goals(config["ENV_NAME"], static_env_params)
@@ -97,7 +99,7 @@ def goal_names(leo: ModuleType, config: dict[str, Any]) -> list[str]:
 
 
 def goal_counters(runner_state: tuple[Any, ...], num_goals: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns success [G] and failure [G] counts (decayed) and the mask [G] of goals seen so far."""
+    """Return success [G] and failure [G] counts (decayed) and the mask [G] of goals seen so far."""
     if len(runner_state) != RUNNER_STATE_LENGTH:
         raise SystemExit(f"runner_state has {len(runner_state)} parts, not {RUNNER_STATE_LENGTH}: another version?")
     success, failure, seen = (np.asarray(runner_state[i]) for i in (SUCCESS_COUNTER, FAILURE_COUNTER, GOALS_SEEN))
@@ -108,7 +110,7 @@ def goal_counters(runner_state: tuple[Any, ...], num_goals: int) -> tuple[np.nda
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Compiles and runs their training once, and returns what is to be written."""
+    """Compile and run their training once, and return what is to be written: settings, metrics and rows."""
     sys.path.insert(0, str(args.checkout))
     flags = authors_flags(args)
     config = authors_config(args.checkout / "leo.py", flags)
@@ -131,42 +133,56 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     success, failure, seen = goal_counters(runner_state, len(names))
     running_success = success / (success + failure + 1e-7)
     steps_run = config["NUM_UPDATES"] * config["NUM_STEPS"] * config["NUM_ENVS"]  # whole updates only
-    device = jax.devices()[0]
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    columns = {"goal": names, "success_count": success, "failure_count": failure, "running_success": running_success}
+    columns = {name: np.asarray(column).tolist() for name, column in (columns | {"seen": seen}).items()}
     return {
-        "env": args.env,
-        "steps": args.total_steps,
-        "steps_run": steps_run,
-        "num_envs": config["NUM_ENVS"],
-        "seed": config["SEED"],
-        "width": config["NETWORK_LAYER_WIDTH"],
-        "versions": {name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "craftax")},
-        "device": f"{device.platform}: {device.device_kind}",
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "command": shlex.join(["python", "leo.py", *flags]),
-        "compile_s": round(compile_s, 2),
-        "run_s": round(run_s, 2),
-        "steps_per_s": round(steps_run / run_s, 1),
-        "running_success_mean": float(running_success.mean()),
-        "goals_seen_count": int(seen.sum()),
-        "goals": names,
-        "success_counter": success.tolist(),
-        "failure_counter": failure.tolist(),
-        "running_success": running_success.tolist(),
-        "goals_seen": seen.tolist(),
+        "settings": {
+            "env": args.env,
+            "steps": args.total_steps,
+            "steps_run": steps_run,
+            "num_envs": config["NUM_ENVS"],
+            "seed": config["SEED"],
+            "width": config["NETWORK_LAYER_WIDTH"],
+            "cpus": cpus,
+            "authors_command": shlex.join(["python", "leo.py", *flags]),
+        },
+        "metrics": [
+            metric("running_success_mean", float(running_success.mean())),
+            metric("goals_seen_count", int(seen.sum())),
+            metric("steps_per_s", round(steps_run / run_s, 1)),
+            metric("compile_s", round(compile_s, 2)),
+            metric("run_s", round(run_s, 2)),
+        ],
+        "rows": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)],
     }
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkout", type=Path, required=True, help="directory that holds the authors' leo.py")
-    parser.add_argument("--env", choices=sorted(ENV_FLAGS), default="Craftax-Symbolic-v1")
-    parser.add_argument("--total-steps", type=lambda text: int(float(text)), required=True, help="1e6 is accepted")
-    parser.add_argument("--num-envs", type=int, default=64, help="lanes (published: 1024)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--width", type=int, default=1024, help="width of the dense layers (published: 1024)")
-    parser.add_argument("--extra", default="", metavar="FLAGS", help="further flags of their script, as one string")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the result (default: summary only)")
+    """Parse the command line; an error of one line says what is missing."""
+    parser = Parser(__doc__)
+    parser.add_argument("--checkout", type=Path, metavar="FOLDER", help="Take the authors' leo.py from this folder.")
+    parser.add_argument(
+        "--env", choices=sorted(ENV_FLAGS), default="Craftax-Symbolic-v1",
+        help="Train on this environment of theirs. (default: Craftax-Symbolic-v1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--total-steps", type=lambda text: int(float(text)), default=1_000_000,
+        help="Train for this many environment steps; 1e6 is accepted. (default: 1000000)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--num-envs", type=int, default=64, help="Train in this many environments; published are 1024. (default: 64)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="Seed the run with this number. (default: 0)")
+    parser.add_argument(
+        "--width", type=int, default=1024, help="Give the dense layers this width, the published one. (default: 1024)"
+    )
+    parser.add_argument("--extra", default="", metavar="FLAGS", help="Pass these further flags, one string, to leo.py.")
     args = parser.parse_args()
+    if args.checkout is None:
+        parser.error(
+            "--checkout is needed: a folder with the authors' leo.py, run with the interpreter of its packages"
+        )
     args.checkout = args.checkout.resolve()
     if not (args.checkout / "leo.py").is_file():
         parser.error(f"--checkout {args.checkout}: there is no leo.py")
@@ -174,15 +190,9 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
+    """Print and write what their code does."""
     args = parse_args()
-    result = measure(args)
-    if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
-    print(
-        f"{result['env']} seed {result['seed']}: running success {result['running_success_mean']:.4f}, "
-        f"{result['goals_seen_count']} of {len(result['goals'])} goals seen, {result['steps_per_s']} steps/s"
-    )
+    finish(args, **measure(args), packages=PACKAGES)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,4 @@
-"""What Stable-Baselines3 gains by stepping all lanes together: `SB3VecEnv` against SB3's own `DummyVecEnv`.
-
-    python benchmarks/sb3_vec_env.py [--num-envs 256] [--dim 10] [--rounds 5] [--steps 300] [--json FILE]
+"""Measure what Stable-Baselines3 gains by stepping all environments together: `SB3VecEnv` against `DummyVecEnv`.
 
 `SB3VecEnv` wraps `gymnasium.make_vec("GC-ContinuousSeek-v0")`; `DummyVecEnv` steps as many single environments of
 `gymnasium.make("GC-ContinuousSeek-v0")` one after the other. The bare vector environment (SAME_STEP, no all-goals
@@ -16,7 +14,7 @@ from typing import Any
 import gymnasium
 import jax
 import numpy as np
-from _common import finish, parser, ratio, take_turns
+from _common import Parser, finish, metric, ratio, take_turns
 from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -28,7 +26,7 @@ ENV_ID = "GC-ContinuousSeek-v0"
 
 
 def stepper(envs: Any, actions: np.ndarray) -> Callable[[int], None]:
-    """A function that steps `envs` with the next rows of `actions` [T, N, dim]."""
+    """Return a function that steps `envs` with the next rows of `actions` [T, N, dim]."""
     envs.reset()
     at = 0
 
@@ -42,14 +40,18 @@ def stepper(envs: Any, actions: np.ndarray) -> Callable[[int], None]:
 
 
 def main() -> None:
-    """Prints and writes the ratios."""
-    arguments = parser(__doc__)
-    arguments.add_argument("--num-envs", type=int, default=256)
-    arguments.add_argument("--dim", type=int, default=10)
-    arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--steps", type=int, default=300, help="per block of the vector environments")
-    arguments.add_argument("--dummy-steps", type=int, default=30, help="per block of DummyVecEnv")
-    args = arguments.parse_args()
+    """Print and write the ratios."""
+    parser = Parser(__doc__)
+    parser.add_argument("--num-envs", type=int, default=256, help="Step this many environments. (default: 256)")
+    parser.add_argument("--dim", type=int, default=10, help="Give the box this many dimensions. (default: 10)")
+    parser.add_argument("--rounds", type=int, default=5, help="Give every contestant this many turns. (default: 5)")
+    parser.add_argument(
+        "--steps", type=int, default=300, help="Step the vector environments this often in a turn. (default: 300)"
+    )
+    parser.add_argument(
+        "--dummy-steps", type=int, default=30, help="Step DummyVecEnv this often in a turn. (default: 30)"
+    )
+    args = parser.parse_args()
     count, kwargs = args.num_envs, {"dim": args.dim}
     actions = np.random.default_rng(0).uniform(-1, 1, (100, count, args.dim)).astype(np.float32)
     make_vec = functools.partial(gymnasium.make_vec, ENV_ID, num_envs=count, **kwargs)
@@ -68,17 +70,12 @@ def main() -> None:
     per_step = {name: [t / block[name] for t in seconds] for name, seconds in times.items()}
     finish(
         args,
-        {
-            "speedup": ratio(per_step, "SB3VecEnv", "DummyVecEnv"),
-            "speedup_target": 20.0,
-            "bridge_cost": 1 - ratio(per_step, "SB3VecEnv", "bare"),
-            "env_id": ENV_ID,
-            "dim": args.dim,
-            "num_envs": count,
-            "rows": [
-                {"name": n, "steps_per_s": [round(count / t) for t in seconds]} for n, seconds in per_step.items()
-            ],
-        },
+        metrics=[
+            metric("speedup", ratio(per_step, "SB3VecEnv", "DummyVecEnv"), 20.0),
+            metric("bridge_cost", 1 - ratio(per_step, "SB3VecEnv", "bare")),
+        ],
+        rows=[{"name": n, "steps_per_s": [round(count / t) for t in seconds]} for n, seconds in per_step.items()],
+        settings={"env_id": ENV_ID, "dim": args.dim, "num_envs": count},
     )
 
 

@@ -8,8 +8,7 @@ import argparse
 import numpy as np
 
 import gc_envs
-from gc_envs.evaluation import format_table
-from gc_envs.evaluation.report import save_json
+from gc_envs.evaluation import format_table, save_json
 
 
 class Compass:

@@ -1,5 +1,6 @@
 """Every command of `gc-envs`, and one clear line with exit code 2 for what cannot be done."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -8,10 +9,14 @@ import sys
 import pytest
 from tiny_run import contents
 
+import gc_envs
+from gc_envs.agents import LEARNERS, get_learner
 from gc_envs.agents.checkpoint import list_checkpoints
 from gc_envs.agents.presets import preset
-from gc_envs.cli import main, parse_env_kwargs
+from gc_envs.cli import main, make_parser, make_train_parser, parse_env_kwargs
 from gc_envs.registration import ROWS
+
+HEAVY = {"jax", "torch", "mujoco", "flax", "optax", "craftax", "matplotlib", "rich", "PIL"}
 
 
 def test_list_names_every_id(capsys):
@@ -39,16 +44,16 @@ def test_evaluate_prints_a_table_and_writes_json(finished_run, tmp_path, capsys)
     assert result["max_steps"] == 3
 
 
-def test_render_writes_a_film_that_says_what_it_shows(run_copy, tmp_path, capsys):
+def test_render_writes_a_video_that_says_what_it_shows(run_copy, tmp_path, capsys):
     from PIL import Image
 
     goals = ["position/4-1", "position/2-1"]
     assert main(["render", str(run_copy), "--goal", *goals, "--max-steps", "5", "--seed", "3"]) == 0
     path = run_copy / "position_4-1+position_2-1-seed3.gif"
     assert str(path) in capsys.readouterr().out
-    with Image.open(path) as film:
-        assert film.n_frames > 2
-        comment = film.info["comment"].decode()
+    with Image.open(path) as video:
+        assert video.n_frames > 2
+        comment = video.info["comment"].decode()
     assert all(part in comment for part in (*goals, "3", "GC-Gridworld-v0"))
     assert (
         main(["render", str(run_copy), "--goal", goals[0], "--max-steps", "2", "--out", str(tmp_path / "x.gif")]) == 0
@@ -84,16 +89,70 @@ def test_a_preset_sets_defaults_and_flags_override_it(tmp_path, monkeypatch):
     ids=" ".join,
 )  # fmt: skip
 def test_every_command_has_help(argv, capsys):
-    try:
-        code = main([*argv, "--help"])
-    except SystemExit as stop:
-        code = stop.code
+    with pytest.raises(SystemExit) as stop:
+        main([*argv, "--help"])
     out = capsys.readouterr().out
-    assert code == 0
+    assert stop.value.code == 0
     assert "usage" in out
     if len(argv) == 3:
         assert "--learning-rate" in out
         assert "--env-kwargs" in out
+
+
+def is_sentence(text):
+    return len(text.split()) > 2 and text[0].isupper() and text.endswith(".")
+
+
+def undocumented(parser):
+    """The arguments of a parser, and of the parsers of its commands, whose help is no whole sentence."""
+    found = [] if is_sentence(parser.description) else [parser.prog]
+    for action in parser._actions:
+        if action.nargs == argparse.PARSER:
+            assert all(is_sentence(choice.help) for choice in action._choices_actions)
+            found += [name for command in action.choices.values() for name in undocumented(command)]
+        elif not is_sentence(action.help.split(" (default: ")[0]):
+            found.append(f"{parser.prog}: {action.dest}")
+    return found
+
+
+def test_every_command_and_argument_says_in_a_sentence_what_it_does():
+    assert undocumented(make_parser()) == []
+
+
+@pytest.mark.parametrize("agent", LEARNERS)
+def test_every_setting_of_every_agent_says_in_a_sentence_what_it_does(agent):
+    if "sb3" in LEARNERS[agent]:
+        pytest.importorskip("sb3_contrib")
+    assert undocumented(make_train_parser(get_learner(agent).config_class(), agent)) == []
+
+
+def test_help_of_train_names_what_to_give(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "leo", "GC-Gridworld-v0", "--help"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["AGENT", "Train", "this", "agent."] in lines
+    assert ["ID", "Train", "on", "this", "id;"] in [line[:5] for line in lines]
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"gc-envs {gc_envs.__version__}\n"
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["train", "--help"], ["--version"], ["benchmark"]], ids=" ".join)
+def test_help_loads_nothing_heavy(argv):
+    """Then it takes little more than the time in which Gymnasium is imported."""
+    program = f"""import sys
+from gc_envs.cli import main
+try:
+    main({argv})
+except SystemExit:
+    pass
+print(sorted({HEAVY} & set(sys.modules)))"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
@@ -125,6 +184,17 @@ TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
         (["render", "{run}", "--goal", "position/0-99"], "unknown goal 'position/0-99'"),
         (["play", "GC-Gridwold-v0"], "unknown environment id"),
         (["benchmark", "nothing"], "unknown benchmark 'nothing'"),
+        ([], "arguments are required: COMMAND; see gc-envs --help"),
+        (["lsit"], "invalid choice: 'lsit'"),
+        (["list", "--colour"], "unrecognized arguments: --colour"),
+        (["goals"], "required: ID; see gc-envs goals --help"),
+        (["render"], "required: RUN"),
+        (["evaluate", "{run}", "--seed", "half"], "--seed: invalid int value: 'half'"),
+        (["train"], "required: AGENT, ID; see gc-envs train AGENT ID --help"),
+        (["train", "leo"], "required: ID; see gc-envs train AGENT ID --help"),
+        ([*TRAIN, "--leraning-rate", "1"], "unrecognized arguments: --leraning-rate 1"),
+        ([*TRAIN, "--width", "wide"], "--width: invalid int value: 'wide'"),
+        ([*TRAIN, "--evaluations", "1.5"], "--evaluations: invalid int value: '1.5'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -135,33 +205,11 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(argv, message, finished_run
     before = contents(finished_run)
     assert main([arg.format(**places) if "{" in arg else arg for arg in argv]) == 2
     error = capsys.readouterr().err
+    assert error.startswith("error: ")
     assert message in error
     assert len(error.strip().splitlines()) == 1
     assert contents(finished_run) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty"]
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ["lsit"], ["list", "--colour"], [*TRAIN, "--leraning-rate", "1"], [*TRAIN, "--width", "wide"], ["goals"],
-        ["render"], [],
-    ],
-    ids=" ".join,
-)  # fmt: skip
-def test_unknown_commands_and_flags_exit_with_2(argv, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stop:
-        main(argv)
-    assert stop.value.code == 2
-    assert capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_train_without_agent_or_id_says_how(capsys):
-    assert main(["train"]) == 2
-    assert main(["train", "leo"]) == 2
-    assert "gc-envs train AGENT ID" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damaged", ["config.json", "state.safetensors", "meta.json", "format", "checkpoints"])

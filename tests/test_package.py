@@ -15,11 +15,11 @@ import pytest
 import gc_envs
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = ("jax", "jaxlib", "torch", "mujoco", "flax", "optax", "craftax", "matplotlib", "tyro", "rich", "PIL")
+HEAVY = ("jax", "jaxlib", "torch", "mujoco", "flax", "optax", "craftax", "matplotlib", "rich", "PIL")
 
 
 def python(program, *, executable=sys.executable, cwd=None, **env):
-    """What `program` prints."""
+    """Return what `program` prints."""
     done = subprocess.run(
         [str(executable), "-c", program], capture_output=True, text=True, cwd=cwd, env=os.environ | env, check=False
     )

@@ -202,7 +202,9 @@ def test_all_goals_info_agrees_with_the_step(env, envs):
     envs.reset(seed=2)
     for _ in range(HORIZON):
         info = envs.step(envs.action_space.sample())[4]
-        assert info["all_goals"]["achieved"].shape == info["all_goals"]["reward"].shape == (NUM_ENVS, env.goals.num_goals)
+        assert (
+            info["all_goals"]["achieved"].shape == info["all_goals"]["reward"].shape == (NUM_ENVS, env.goals.num_goals)
+        )
         for key in ("_all_goals", "_is_success", "_goal"):
             assert info[key].tolist() == [True] * NUM_ENVS
         known = info["goal"] >= 0

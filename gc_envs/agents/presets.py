@@ -24,10 +24,12 @@ class Preset:
         return " ".join([self.scope, *(f"{name}={value}" for name, value in self.env_kwargs.items())])
 
 
-def _seek(agent: str, dim: int, steps: int, batch_size: int, learning_rate: float, **settings: Any) -> Preset:
+def _seek(
+    agent: str, dim: int, steps: int, batch_size: int, learning_rate: float, *, name: str = "paper", **settings: Any
+) -> Preset:
     """A row of "Best" settings for ContinuousSeek (arXiv 2208.13298, appendix, table 2)."""
     chosen = {"total_steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, **settings}
-    return Preset(agent, "paper", "GC-ContinuousSeek-v0", chosen, {"dim": dim})
+    return Preset(agent, name, "GC-ContinuousSeek-v0", chosen, {"dim": dim})
 
 
 ROBOTS = ("her-ddpg", "her-td3", "her-sac", "her-tqc", "reengage-ddpg", "reengage-td3", "reengage-sac")
@@ -64,6 +66,9 @@ PRESETS = (
     _seek("her-ddpg", 5, 12_000, 512, 0.001),
     _seek("her-ddpg", 10, 50_000, 256, 0.0005),
     _seek("her-ddpg", 20, 400_000, 256, 0.0005),
+    # Figure 2 there shows the baseline with the settings of ReenGAGE.
+    _seek("her-ddpg", 10, 50_000, 512, 0.001, name="figure-2"),
+    _seek("her-ddpg", 20, 400_000, 128, 0.0005, name="figure-2"),
     _seek("reengage-ddpg", 5, 12_000, 512, 0.0015, alpha=0.1),
     _seek("reengage-ddpg", 10, 50_000, 512, 0.001, alpha=0.2),
     _seek("reengage-ddpg", 20, 400_000, 128, 0.0005, alpha=0.2),

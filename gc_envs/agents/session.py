@@ -13,7 +13,9 @@ from gc_envs.agents.checkpoint import RunError
 from gc_envs.agents.runs import Run, open_run
 from gc_envs.agents.schedule import Schedule
 from gc_envs.evaluation.evaluate import Evaluation, Evaluator
-from gc_envs.evaluation.report import format_table, plot_learning_curve, record_episodes, save_gif, save_json
+from gc_envs.evaluation.plots import plot_learning_curve
+from gc_envs.evaluation.table import format_table, save_json
+from gc_envs.evaluation.video import record_episodes, save_gif
 from gc_envs.registration import get_row, make_task
 
 FILMED = 6  # goals in the film of a trained agent

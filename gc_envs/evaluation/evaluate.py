@@ -11,20 +11,23 @@ from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.registration import get_row, make_task
 
-LANES = 128
-BOOTSTRAPS = 2000
+EPISODES = 100  # episodes of an evaluation whose goals are sampled
+MAX_ENVS = 128  # environments that an evaluation steps side by side, unless the caller asks for another number
+BOOTSTRAP_SAMPLES = 2000  # resamples behind a confidence interval
 
+ActFunction = Callable[[dict[str, Any]], np.ndarray]  # goal-dictionary observations [N, ...] -> actions [N, ...]
+ProgressCallback = Callable[[int, int], None]  # (episodes finished, episodes in total)
 
-# What `evaluate` returns: plain numbers, ready for JSON. (A functional definition, for "return" is a keyword.)
+# What `evaluate` returns: plain numbers, ready for JSON. (A functional definition, because "return" is a keyword.)
 Evaluation = TypedDict(
     "Evaluation",
     {
         "env_id": str,
-        "success": float,  # the goal held at some step of the episode
-        "success_last": float,  # ... at its last step
-        "return": float,  # sum of rewards
-        "ci95": tuple[float, float],  # of `success`: bootstrap over goals, or over episodes where goals are drawn
-        "per_goal": dict[str, float],  # `success` of each goal; empty where goals are drawn
+        "success": float,  # share of episodes in which the goal was reached at some step
+        "success_last": float,  # share of episodes in which the goal was reached at the last step
+        "return": float,  # mean sum of rewards of an episode
+        "ci95": tuple[float, float],  # of `success`: bootstrap over goals, or over episodes if goals are sampled
+        "per_goal": dict[str, float],  # `success` of each goal; empty if goals are sampled
         "episodes": int,
         "max_steps": int,
         "seed": int,
@@ -38,30 +41,38 @@ def evaluate(
     env_id: str,
     *,
     episodes_per_goal: int = 1,
-    episodes: int = 100,
+    episodes: int = EPISODES,
     goals: Sequence[str | int] | None = None,
     seed: int = 0,
     max_steps: int | None = None,
     num_envs: int | None = None,
     env_kwargs: dict[str, Any] | None = None,
-    on_step: Callable[[int, int], None] | None = None,
+    on_step: ProgressCallback | None = None,
 ) -> Evaluation:
     """Run `policy` on `env_id` and count the goals it reaches.
 
-    Finite goals are commanded in turn, `episodes_per_goal` each; other ids draw `episodes` goals from their own
-    distribution. Every episode has its own fixed seed, so the result depends neither on `num_envs` nor on the order.
+    Each goal of a finite set is the desired goal of `episodes_per_goal` episodes; other ids sample the goals of
+    `episodes` episodes from their own distribution. Every episode has a seed of its own, so the result depends neither
+    on `num_envs` nor on the order in which episodes are run.
 
     Args:
-        policy: one of our agents, an SB3 model, or a function from a batch of goal-dictionary observations to actions.
-        env_id: a registered id.
-        episodes_per_goal: episodes of each goal of a finite set.
-        episodes: episodes where goals are drawn.
-        goals: of a finite set, only these (default: all).
-        seed: decides start states, worlds and drawn goals.
-        max_steps: of an episode; default the id's own (512 for Craftax).
-        num_envs: lanes; default as many as there are episodes, at most 128.
-        env_kwargs: of the environment; default those the agent was trained with, if it says.
-        on_step: called with (episodes done, episodes in all) after every step.
+        policy: One of our agents, an SB3 model, or a function from a batch of goal-dictionary observations to actions.
+        env_id: A registered id.
+        episodes_per_goal: Episodes for each goal of a finite set.
+        episodes: Episodes in total if goals are sampled.
+        goals: The only goals of a finite set to evaluate, by name or index; by default, all of them.
+        seed: Seed of the start states, the dynamics and the sampled goals.
+        max_steps: Steps of an episode; by default, those of the id (512 for Craftax).
+        num_envs: Environments stepped side by side; by default, one per episode but at most 128.
+        env_kwargs: Arguments of the environment; by default, those the agent was trained with, if it has a run.
+        on_step: Called with (episodes finished, episodes in total) after every step.
+
+    Returns:
+        The success rates with what is needed to repeat the evaluation.
+
+    Raises:
+        ValueError: If the id, a goal or a number is not valid.
+        TypeError: If `policy` cannot act.
 
     >>> always_left = lambda observation: np.zeros(len(observation["observation"]), int)
     >>> result = evaluate(always_left, "GC-Gridworld-v0", env_kwargs={"size": 5})
@@ -79,12 +90,12 @@ def evaluate(
 
 
 def episode_steps(env_id: str, task: Task) -> int:
-    """How long an episode of an evaluation is by default."""
+    """Return how many steps an episode of an evaluation may take by default."""
     return get_row(env_id).eval_steps or task.horizon
 
 
 class Evaluator:
-    """`evaluate` with its environment kept, for policies to be evaluated one after another: it compiles once.
+    """`evaluate` for several policies, one after another, in environments that are made and compiled once.
 
     The arguments are those of `evaluate`.
     """
@@ -94,7 +105,7 @@ class Evaluator:
         env_id: str,
         *,
         episodes_per_goal: int = 1,
-        episodes: int = 100,
+        episodes: int = EPISODES,
         goals: Sequence[str | int] | None = None,
         seed: int = 0,
         max_steps: int | None = None,
@@ -106,42 +117,45 @@ class Evaluator:
         task = make_task(env_id, **{name: value for name, value in self.env_kwargs.items() if name != "on_success"})
         self.max_steps = episode_steps(env_id, task) if max_steps is None else max_steps
         self.finite = isinstance(task.goals, FiniteGoals)
-        self.commands: list[Any] = [None] * episodes
+        self.goals: list[int | None] = [None] * episodes  # one per episode; None: the environment samples it
         if isinstance(task.goals, FiniteGoals):
             chosen = list(range(task.goals.num_goals)) if goals is None else task.goals.positions(goals)
-            self.commands = [goal for goal in chosen for _ in range(episodes_per_goal)]
-        if not self.commands:
+            self.goals = [goal for goal in chosen for _ in range(episodes_per_goal)]
+        if not self.goals:
             raise ValueError("no episodes to evaluate: episodes and episodes_per_goal must be at least 1")
-        self.seeds = np.random.SeedSequence(seed).generate_state(len(self.commands)).tolist()
+        self.seeds = np.random.SeedSequence(seed).generate_state(len(self.goals)).tolist()
         self.envs = GoalVectorEnv(
-            task, min(len(self.commands), num_envs or LANES), horizon=self.max_steps, on_success=on_success,
+            task, min(len(self.goals), num_envs or MAX_ENVS), horizon=self.max_steps, on_success=on_success,
             autoreset_mode=AutoresetMode.NEXT_STEP, all_goals_info=False,
         )  # fmt: skip
 
-    def __call__(self, policy: Any, on_step: Callable[[int, int], None] | None = None) -> Evaluation:
-        """One evaluation of `policy`."""
-        some, last, returns = _run(as_policy(policy), self.envs, self.commands, self.seeds, on_step)
-        names = [self.envs.goals.names[goal] for goal in self.commands] if self.finite else []
-        per_goal = {name: float(rate) for name, rate in _means(names, some)}
-        units = np.array(list(per_goal.values())) if self.finite else some.astype(float)
-        draws = np.random.default_rng(self.seed).integers(0, len(units), (BOOTSTRAPS, len(units)))
-        low, high = np.percentile(units[draws].mean(axis=1), [2.5, 97.5])
+    def __call__(self, policy: Any, on_step: ProgressCallback | None = None) -> Evaluation:
+        """Evaluate `policy` once."""
+        ever, last, returns = _run_episodes(as_policy(policy), self.envs, self.goals, self.seeds, on_step)
+        names = [self.envs.goals.names[goal] for goal in self.goals if goal is not None]
+        per_goal = _means_by_name(names, ever)
+        units = np.array(list(per_goal.values())) if self.finite else ever.astype(float)
+        low, high = _confidence_interval(units, self.seed)
         return {
             "env_id": self.env_id,
-            "success": float(some.mean()),
+            "success": float(ever.mean()),
             "success_last": float(last.mean()),
             "return": float(returns.mean()),
-            "ci95": (float(low), float(high)),
+            "ci95": (low, high),
             "per_goal": per_goal,
-            "episodes": len(self.commands),
+            "episodes": len(self.goals),
             "max_steps": self.max_steps,
             "seed": self.seed,
             "env_kwargs": self.env_kwargs,
         }
 
 
-def as_policy(policy: Any) -> Callable[[dict[str, Any]], np.ndarray]:
-    """`policy` as a function from observations to actions: `.predict` as in SB3, else `.act`, else a call."""
+def as_policy(policy: Any) -> ActFunction:
+    """Return `policy` as a function from observations to actions: its `.predict` as in SB3, its `.act`, or itself.
+
+    Raises:
+        TypeError: If it has neither method and is not callable.
+    """
     if hasattr(policy, "predict"):
         return lambda observation: policy.predict(observation, deterministic=True)[0]
     function = getattr(policy, "act", policy)
@@ -150,51 +164,65 @@ def as_policy(policy: Any) -> Callable[[dict[str, Any]], np.ndarray]:
     return function
 
 
-def _run(
-    act: Callable[[dict[str, Any]], np.ndarray],
+def _run_episodes(
+    act: ActFunction,
     envs: GoalVectorEnv,
-    commands: list[Any],
-    seeds: list[int],
-    on_step: Callable[[int, int], None] | None,
+    goals: Sequence[int | None],
+    seeds: Sequence[int],
+    on_step: ProgressCallback | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Success at any step [E] bool, at the last step [E] bool, and return [E], of one episode per command."""
-    some, last, returns = (np.zeros(len(commands), kind) for kind in (bool, bool, float))
-    episode = np.full(envs.num_envs, -1)  # that each lane plays; -1: none, its steps do not count
-    waiting = iter(range(len(commands)))
+    """Run one episode for each of `goals` [E], with its seed of `seeds` [E].
+
+    Returns:
+        Success at any step, bool [E]; success at the last step, bool [E]; and the return, float [E].
+    """
+    ever, last, returns = (np.zeros(len(goals), dtype) for dtype in (bool, bool, float))
+    episode = np.full(envs.num_envs, -1)  # that each environment runs; -1 for none, whose steps do not count
+    waiting = iter(range(len(goals)))
     finished = 0
     free = np.ones(envs.num_envs, bool)
     observation: Any = None
-    while finished < len(commands):
-        for lane in np.flatnonzero(free):
-            episode[lane] = next(waiting, -1)
-        start = free & (episode >= 0)
-        if observation is None or start.any():
-            observation = _begin(
-                envs, start if observation is not None else np.ones_like(start), episode, commands, seeds
-            )
+    while finished < len(goals):
+        for i in np.flatnonzero(free):
+            episode[i] = next(waiting, -1)
+        new = free & (episode >= 0)
+        if observation is None:
+            observation = _reset_where(envs, np.ones_like(new), episode, goals, seeds)
+        elif new.any():
+            observation = _reset_where(envs, new, episode, goals, seeds)
         observation, reward, terminated, truncated, info = envs.step(act(observation))
-        playing = episode >= 0
-        some[episode[playing]] |= info["is_success"][playing]
-        returns[episode[playing]] += reward[playing]
-        free = (terminated | truncated) & playing
+        running = episode >= 0
+        ever[episode[running]] |= info["is_success"][running]
+        returns[episode[running]] += reward[running]
+        free = (terminated | truncated) & running
         last[episode[free]] = info["is_success"][free]
         finished += int(free.sum())
         if on_step is not None:
-            on_step(finished, len(commands))
-    return some, last, returns
+            on_step(finished, len(goals))
+    return ever, last, returns
 
 
-def _begin(envs: GoalVectorEnv, mask: np.ndarray, episode: np.ndarray, commands: list[Any], seeds: list[int]) -> Any:
-    """Start the episodes that the lanes of `mask` were given."""
+def _reset_where(
+    envs: GoalVectorEnv, mask: np.ndarray, episode: np.ndarray, goals: Sequence[int | None], seeds: Sequence[int]
+) -> Any:
+    """Reset the environments in `mask` [N] with the goals and seeds of the episodes [N] they run next."""
     options: dict[str, Any] = {"reset_mask": mask}
-    if commands[0] is not None:
-        options["goals"] = np.array([commands[e] if e >= 0 else 0 for e in episode])
-    lane_seeds = [seeds[e] if new and e >= 0 else None for new, e in zip(mask, episode, strict=True)]
-    return envs.reset(seed=lane_seeds, options=options)[0]
+    if goals[0] is not None:
+        options["goals"] = np.array([goals[e] if e >= 0 else 0 for e in episode])
+    env_seeds = [seeds[e] if new and e >= 0 else None for new, e in zip(mask, episode, strict=True)]
+    return envs.reset(seed=env_seeds, options=options)[0]
 
 
-def _means(names: list[str], values: np.ndarray) -> list[tuple[str, float]]:
-    totals: dict[str, list[bool]] = {}
-    for name, value in zip(names, values, strict=False):
-        totals.setdefault(name, []).append(value)
-    return [(name, float(np.mean(entries))) for name, entries in totals.items()]
+def _means_by_name(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    """Return the mean of the values that go with each name, in the order in which names first appear."""
+    groups: dict[str, list[bool]] = {}
+    for name, value in zip(names, values, strict=False):  # no names at all if goals are sampled
+        groups.setdefault(name, []).append(value)
+    return {name: float(np.mean(group)) for name, group in groups.items()}
+
+
+def _confidence_interval(units: np.ndarray, seed: int) -> tuple[float, float]:
+    """Return the 95% bootstrap interval of the mean of `units` [U]."""
+    resamples = np.random.default_rng(seed).integers(0, len(units), (BOOTSTRAP_SAMPLES, len(units)))
+    low, high = np.percentile(units[resamples].mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)

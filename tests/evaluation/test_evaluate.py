@@ -9,9 +9,8 @@ from probes import ChainTask
 
 import gc_envs
 from gc_envs.core.vector_env import GoalVectorEnv
-from gc_envs.evaluation import format_table
-from gc_envs.evaluation.evaluate import _run, as_policy, evaluate
-from gc_envs.evaluation.report import save_json
+from gc_envs.evaluation import format_table, save_json
+from gc_envs.evaluation.evaluate import _run_episodes, as_policy, evaluate
 from gc_envs.gridworld.task import MOVES
 
 ID = "GC-Gridworld-v0"
@@ -101,26 +100,26 @@ def test_success_at_any_step_and_at_the_last_differ_where_episodes_go_on(grid_ta
     assert result["return"] == pytest.approx((len(passed) - 1 + steps - len(passed) + 1) / goals)
 
 
-def test_neither_lanes_nor_order_change_the_result(shortest):
+def test_neither_the_number_of_environments_nor_the_order_changes_the_result(shortest):
     policy, _ = shortest
-    results = [grid(policy, episodes_per_goal=3, num_envs=lanes, max_steps=3) for lanes in (1, 128)]
+    results = [grid(policy, episodes_per_goal=3, num_envs=num_envs, max_steps=3) for num_envs in (1, 128)]
     assert results[0] == results[1]
 
 
 def test_start_states_depend_on_the_episode_only():
-    """A task with random starts: the n-th episode is the same in whichever lane it is played."""
-    commands, seeds = [0, 1, 2] * 6, list(range(100, 118))
+    """A task with random starts: the n-th episode is the same in whichever environment it is run."""
+    goals, seeds = [0, 1, 2] * 6, list(range(100, 118))
     act = as_policy(lambda observation: (observation["observation"][:, 0] < 1).astype(int))
     outcomes = [
-        _run(act, GoalVectorEnv(ChainTask(horizon=2), lanes, all_goals_info=False), commands, seeds, None)
-        for lanes in (4, 18)
+        _run_episodes(act, GoalVectorEnv(ChainTask(horizon=2), num_envs, all_goals_info=False), goals, seeds, None)
+        for num_envs in (4, 18)
     ]
     for ours, theirs in zip(*outcomes, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert 0 < outcomes[0][0].mean() < 1
 
 
-def test_the_seed_decides_the_draws():
+def test_the_seed_decides_what_is_sampled():
     result, again = grid(left, seed=3), grid(left, seed=3)
     assert result == again
     assert grid(left, seed=4)["seed"] == 4
@@ -171,8 +170,8 @@ def test_the_table_names_groups_and_what_was_never_reached(grid_task):
     table = format_table(grid(left))
     assert "position" in table
     assert "all goals" in table
-    missed = grid_task.goals.num_goals - len(passed_going_left(grid_task))
-    assert f"never reached ({missed}): {grid_task.goals.names[0]}" in table
+    never = grid_task.goals.num_goals - len(passed_going_left(grid_task))
+    assert f"never reached ({never}): {grid_task.goals.names[0]}" in table
 
 
 def test_a_trained_agent_is_evaluated_on_the_environment_it_was_trained_on(finished_run):
@@ -183,7 +182,7 @@ def test_a_trained_agent_is_evaluated_on_the_environment_it_was_trained_on(finis
     assert result["per_goal"] == json.loads((finished_run / "evaluation.json").read_text())["per_goal"]
 
 
-def test_progress_is_told():
+def test_progress_is_reported():
     calls = []
     grid(left, on_step=lambda done, total: calls.append((done, total)), max_steps=2)
     assert calls[-1][0] == calls[-1][1] == grid(left, max_steps=2)["episodes"]

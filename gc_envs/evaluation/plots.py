@@ -1,0 +1,56 @@
+"""The learning curve of a run."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+TRAINED, SEEN, EVALUATED = "#2b6cc4", "#9aa3b2", "#e08a1e"  # colours of the curves
+
+
+def plot_learning_curve(folder: Path, title: str) -> Path | None:
+    """Plot success, and return where it was logged, over the environment steps of a run.
+
+    Args:
+        folder: A run folder with metrics.csv and, after the first evaluation, evaluations.csv.
+        title: The title of the figure.
+
+    Returns:
+        The path of learning_curve.png in `folder`, or None if nothing has been logged yet.
+    """
+    metrics, evaluations = (_read_csv(folder / name) for name in ("metrics.csv", "evaluations.csv"))
+    if not metrics:
+        return None
+    from matplotlib.figure import Figure
+
+    with_returns = "episode_return" in metrics  # logged where more counts than reaching the goal once
+    figure = Figure(figsize=(7.2, 6.4 if with_returns else 4.0), layout="constrained")
+    success, *others = np.atleast_1d(figure.subplots(1 + with_returns, sharex=True)).tolist()
+    success.plot(metrics["step"], metrics["running_success"], color=TRAINED, label="running success (training)")
+    if "goals_seen" in metrics:
+        seen = np.array(metrics["goals_seen"]) / np.array(metrics["goals"])
+        success.plot(metrics["step"], seen, color=SEEN, linestyle="--", label="share of goals seen")
+    success.set(ylabel="success", ylim=(-0.02, 1.02), title=title)
+    for axes in others:
+        axes.plot(metrics["step"], metrics["episode_return"], color=TRAINED, label="return of an episode (training)")
+        axes.set(ylabel="return")
+    for axes, column in zip([success, *others], ("success", "return")):
+        if evaluations:
+            label = f"{column} (greedy, evaluated)"
+            axes.plot(evaluations["step"], evaluations[column], "o-", color=EVALUATED, label=label)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, loc="best")
+    axes.set(xlabel="environment steps")
+    path = folder / "learning_curve.png"
+    figure.savefig(path, dpi=130)
+    return path
+
+
+def _read_csv(path: Path) -> dict[str, list[float]]:
+    """Return the columns of a CSV file of numbers; empty if there is no such file or it has no rows."""
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
