@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from gc_envs.core.gym_env import GoalEnv
+from gc_envs.registration import make_task
 from gc_envs.seek.bitflip import BitFlipTask, BitState
 
 
@@ -17,7 +18,7 @@ def test_an_action_flips_its_bit_and_no_other():
 
 
 def test_the_matching_flip_earns_zero_and_ends_the_episode():
-    env = GoalEnv("GC-BitFlip-v0", bits=5)
+    env = GoalEnv(make_task("GC-BitFlip-v0", bits=5))
     observation, _ = env.reset(seed=0)
     wrong = np.flatnonzero(observation["observation"] != observation["desired_goal"]).tolist()
     assert wrong
@@ -28,7 +29,7 @@ def test_the_matching_flip_earns_zero_and_ends_the_episode():
 
 
 def test_there_are_as_many_steps_as_bits():
-    env = GoalEnv("GC-BitFlip-v0", bits=6)
+    env = GoalEnv(make_task("GC-BitFlip-v0", bits=6))
     env.reset(seed=0)
     goal = 1 - env.reset()[0]["observation"]  # needs every bit
     env.reset(seed=0, options={"goal": goal})

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from gc_envs.core.gym_env import GoalEnv
+from gc_envs.registration import make_task
 from gc_envs.seek.continuous import ContinuousSeekTask
 
 
@@ -51,7 +52,7 @@ def test_goals_are_uniform_in_the_box_and_not_where_the_episode_starts(dim):
 
 
 def test_reaching_the_goal_does_not_end_the_ten_steps():
-    env = GoalEnv("GC-ContinuousSeek-v0", dim=2)
+    env = GoalEnv(make_task("GC-ContinuousSeek-v0", dim=2))
     env.reset(seed=0, options={"goal": [0.5, 0.0]})
     steps = [env.step([0.5, 0])] + [env.step([0, 0]) for _ in range(8)] + [env.step([0.2, 0])]
     assert [step[1] for step in steps] == [0.0] * 9 + [-1.0]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gc_envs.core.gym_env import GoalEnv
+from gc_envs.registration import make_task
 from gc_envs.seek.drive import DriveSeekTask, DriveState, wrap
 
 
@@ -86,7 +87,7 @@ def test_points_are_listed_by_y_then_x_before_rows_of_zeros(sampled_goals):
 
 
 def test_every_step_on_a_point_earns_one_for_forty_steps():
-    env = GoalEnv("GC-DriveSeek-v0")
+    env = GoalEnv(make_task("GC-DriveSeek-v0"))
     env.reset(seed=0, options={"goal": [[1, 0], [3, 0], [4, 0]]})
     steps = [env.step([0.0]) for _ in range(40)]
     # Straight along x, around the torus after 21 steps.
