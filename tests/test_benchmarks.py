@@ -1,0 +1,135 @@
+"""The benchmarks and their committed results: one command line, one layout."""
+
+import ast
+import dataclasses
+import importlib
+import json
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from gc_envs.agents import get_learner
+from gc_envs.agents.presets import preset
+from gc_envs.cli import BENCHMARKS, benchmark_scripts, main, make_train_parser, parse_env_kwargs, summary
+from gc_envs.flags import field_arguments, values
+
+SCRIPTS = benchmark_scripts()
+RESULTS = sorted((BENCHMARKS / "results").glob("**/*.json"))
+KEYS = ["schema", "name", "command", "versions", "device", "settings", "metrics", "rows"]
+
+pytestmark = pytest.mark.skipif(not SCRIPTS, reason="benchmarks come with a clone")
+
+
+@pytest.fixture
+def in_benchmarks(monkeypatch):
+    """Modules of the benchmarks folder, importable by name."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+def is_sentence(text):
+    return len(text.split()) > 2 and text[0].isupper() and text.endswith(".")
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_results_belong_to_a_script_and_have_one_layout(path):
+    result = json.loads(path.read_text())
+    assert [key for key in result if key != "notes"] == KEYS
+    assert result["schema"] == 1
+    assert result["name"] in SCRIPTS
+    assert result["command"]
+    assert all(isinstance(version, str) for version in result["versions"].values())
+    for metric in result["metrics"]:
+        assert list(metric)[:3] == ["name", "value", "target"]
+        assert metric["name"].isidentifier()
+        assert isinstance(metric["value"], float | int)
+        assert metric["target"] is None or isinstance(metric["target"], float | int)
+    assert result["rows"]
+    assert all(key.isidentifier() for row in result["rows"] for key in row)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_say_in_sentences_what_they_and_their_arguments_do(name):
+    tree = ast.parse(SCRIPTS[name].read_text())
+    assert is_sentence(summary(ast.get_docstring(tree)))
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "add_argument":
+            (text,) = (word.value for word in call.keywords if word.arg == "help")
+            assert is_sentence(ast.literal_eval(text).split(" (default: ")[0])
+
+
+def test_without_a_name_all_benchmarks_are_listed(capsys):
+    assert main(["benchmark"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(SCRIPTS)
+    assert all(is_sentence(line.split(maxsplit=1)[1]) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (["reengage", "--", "--help"], 0, "Train this many seeds"),
+        (["reengage", "--", "seek6"], 2, "argument comparison: invalid choice: 'seek6'"),
+        (["reengage", "--", "--seed=3"], 2, "unrecognized arguments: --seed=3"),
+        (["leo_speed"], 2, "--checkout and --authors-python are needed"),
+        (["purejaxgcrl_leo"], 2, "--checkout is needed"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_arguments_after_two_dashes_are_those_of_the_script(argv, code, said):
+    command = [sys.executable, "-m", "gc_envs.cli", "benchmark", *argv]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert said in (done.stderr if code else done.stdout)
+    if code:
+        assert done.stderr.startswith("error: ")
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_result_is_written_as_it_is_printed(in_benchmarks, tmp_path, monkeypatch, capsys):
+    common = in_benchmarks("_common")
+    monkeypatch.setattr(sys, "argv", [str(BENCHMARKS / "craftax_step.py"), "--json", str(tmp_path / "new" / "x.json")])
+    args = common.Parser("A description.").parse_args()
+    common.finish(args, metrics=[common.metric("speed", 2.0, 1.5, backend="c")], rows=[{"a": 1}], settings={"n": 3})
+    result = json.loads((tmp_path / "new" / "x.json").read_text())
+    assert list(result) == KEYS
+    assert result["name"] == "craftax_step"
+    assert result["command"] == "gc-envs benchmark craftax_step -- --json x.json"
+    assert result["metrics"] == [{"name": "speed", "value": 2.0, "target": 1.5, "backend": "c"}]
+    assert json.loads(capsys.readouterr().out) == {key: value for key, value in result.items() if key != "rows"}
+
+
+@pytest.mark.parametrize("path", [path for path in RESULTS if path.with_suffix(".png").exists()], ids=lambda p: p.stem)
+def test_figures_are_drawn_from_results_alone(path, in_benchmarks, tmp_path):
+    result = json.loads(path.read_text())
+    if result["name"] == "multi_reengage":
+        pytest.importorskip("stable_baselines3")
+    module = in_benchmarks("multi_reengage" if result["name"] == "multi_reengage" else "_runs")
+    module.draw(result, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+def config(command):
+    """The environment and the settings of a `gc-envs train` command."""
+    argv = shlex.split(command)[2:]
+    first, _ = make_train_parser().parse_known_args(argv)
+    env_kwargs = parse_env_kwargs(first.env_id, first.env_kwargs)
+    learner = get_learner(first.agent)
+    defaults = learner.config_class(**preset(first.agent, first.preset, first.env_id, env_kwargs))
+    parsed = make_train_parser(defaults).parse_args(argv)
+    return first.env_id, env_kwargs, dataclasses.replace(defaults, **values(field_arguments(defaults), parsed))
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in RESULTS if '"name": "reengage"' in path.read_text()], ids=lambda p: p.stem
+)
+def test_the_presets_are_the_settings_that_the_results_were_made_with(path, in_benchmarks, tmp_path):
+    pytest.importorskip("sb3_contrib")
+    result = json.loads(path.read_text())
+    runs = in_benchmarks("_runs")
+    comparison = in_benchmarks("reengage").COMPARISONS[result["settings"]["comparison"]]
+    for row in result["rows"]:
+        command = runs.command(comparison, row["agent"], 0, tmp_path)
+        assert config(shlex.join(command)) == config(row["command"])
