@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from gc_envs.core.arrays import Array, array_namespace
-from gc_envs.core.episode import EnvState, StepOutcome
+from gc_envs.core.episode import EnvState, StepOutcome, set_desired
 from gc_envs.core.goal_info import goal_info
 from gc_envs.core.goals import GoalSpace
 
@@ -128,9 +128,7 @@ def reset_envs(
 
 def set_goals(env: BatchEnv, rules: Rules, envs: EnvState, mask: Array, desired: Array) -> tuple[EnvState, Report]:
     """Replace the desired goals in the environments of `mask` [N] by `desired` [N, D]."""
-    xp = array_namespace(envs.episode.desired)
-    desired = xp.where(mask[:, None], desired, envs.episode.desired)
-    envs = envs._replace(episode=envs.episode._replace(desired=desired))
+    envs = envs._replace(episode=set_desired(env.goals, envs.episode, mask, desired))
     return envs, _report(env, rules, envs)
 
 
@@ -198,5 +196,4 @@ def _report(env: BatchEnv, rules: Rules, envs: EnvState) -> Report:
 
 
 def _info(env: BatchEnv, rules: Rules, envs: EnvState, success: Array) -> dict[str, Any]:
-    desired = envs.episode.desired
-    return goal_info(env.goals, envs.achieved, desired, success, all_goals_info=rules.all_goals_info)
+    return goal_info(env.goals, envs.achieved, envs.episode, success, all_goals_info=rules.all_goals_info)

@@ -35,6 +35,7 @@ class Episode(NamedTuple):
     """What an episode adds to the state of a task."""
 
     desired: Array  # [..., D] float32, the desired goal
+    goal: Array  # [...] int32, its index in the all-goals set, -1 where it is not in it
     clock: Array  # [...] int32, steps taken
 
 
@@ -62,10 +63,19 @@ class StepOutcome(NamedTuple):
         return self.terminated | self.truncated
 
 
-def begin(desired: Array) -> Episode:
+def begin(goals: GoalSpace, desired: Array) -> Episode:
     """Return an episode at step 0 whose desired goal is `desired` [..., D]."""
-    xp = array_namespace(desired)
-    return Episode(desired, xp.zeros(desired.shape[:-1], dtype=xp.int32))
+    goal = goals.index(desired)
+    return Episode(desired, goal, array_namespace(desired).zeros_like(goal))
+
+
+def set_desired(goals: GoalSpace, episode: Episode, mask: Array, desired: Array) -> Episode:
+    """Replace the desired goal by `desired` [..., D] where `mask` [...]; the clock goes on."""
+    xp = array_namespace(episode.desired)
+    return episode._replace(
+        desired=xp.where(mask[..., None], desired, episode.desired),
+        goal=xp.where(mask, goals.index(desired), episode.goal),
+    )
 
 
 def evaluate_step(
@@ -91,13 +101,6 @@ def evaluate_step(
     return episode._replace(clock=clock), StepOutcome(success, reward, terminated, clock >= horizon)
 
 
-def resample(episode: Episode, outcome: StepOutcome, candidates: Array, on_success: OnSuccess) -> Episode:
-    """Replace the desired goal by `candidates` [..., D] where it was reached and the episode goes on.
-
-    Nothing changes unless `on_success` is `OnSuccess.RESAMPLE`.
-    """
-    if on_success is not OnSuccess.RESAMPLE:
-        return episode
-    xp = array_namespace(episode.desired)
-    reached = outcome.success & ~outcome.done
-    return episode._replace(desired=xp.where(reached[..., None], candidates, episode.desired))
+def resample(goals: GoalSpace, episode: Episode, outcome: StepOutcome, candidates: Array) -> Episode:
+    """Replace the desired goal by `candidates` [..., D] where it was reached and the episode goes on."""
+    return set_desired(goals, episode, outcome.success & ~outcome.done, candidates)

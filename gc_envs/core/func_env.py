@@ -61,7 +61,7 @@ class FuncGoalEnv:
         state = self.task.reset(_typed(start_key))
         achieved = self.task.achieved(state)
         desired = (sample_goal or self.task.sample_goal)(_typed(goal_key), state, achieved)
-        return EnvState(state, achieved, begin(desired), key)
+        return EnvState(state, achieved, begin(self.goals, desired), key)
 
     def step(self, env: EnvState, action: Array, sample_goal: SampleGoal | None = None) -> tuple[EnvState, StepOutcome]:
         """Take one step; an episode that ends is not reset.
@@ -87,7 +87,7 @@ class FuncGoalEnv:
         outcome = outcome._replace(diverged=diverged)
         if self.on_success is OnSuccess.RESAMPLE:
             candidate = (sample_goal or self.task.sample_goal)(_typed(goal_key), state, achieved)
-            episode = resample(episode, outcome, candidate, self.on_success)
+            episode = resample(self.goals, episode, outcome, candidate)
         return EnvState(state, achieved, episode, key), outcome
 
     def observe(self, env: EnvState) -> dict[str, Any]:

@@ -6,7 +6,8 @@ goal, d in an achieved goal.
 
 from typing import Any
 
-from gc_envs.core.arrays import Array
+from gc_envs.core.arrays import Array, array_namespace
+from gc_envs.core.episode import Episode
 from gc_envs.core.goals import GoalSpace
 
 
@@ -23,14 +24,14 @@ def goal_observation(goals: GoalSpace, observation: Any, achieved: Array, desire
 
 
 def goal_info(
-    goals: GoalSpace, achieved: Array, desired: Array, success: Array, *, all_goals_info: bool
+    goals: GoalSpace, achieved: Array, episode: Episode, success: Array, *, all_goals_info: bool
 ) -> dict[str, Any]:
     """Return the info dictionary about states that achieve `achieved` [..., d].
 
     Args:
         goals: the goal space.
         achieved: what the states achieve, [..., d].
-        desired: the desired goals, [..., D].
+        episode: the episodes that the states are in.
         success: what to report under "is_success", bool [...].
         all_goals_info: whether to add "all_goals".
 
@@ -38,9 +39,10 @@ def goal_info(
         `is_success` bool [...], `goal` int32 [...] (the index of the desired goal, -1 if it is not in the set), and
         `all_goals` if it was asked for.
     """
-    info = {"is_success": success, "goal": goals.index(desired)}
+    xp = array_namespace(episode.goal)
+    info = {"is_success": success, "goal": xp.astype(episode.goal, xp.int32)}  # a copy, which callers may write to
     if all_goals_info:
-        info["all_goals"] = all_goals(goals, achieved, desired)
+        info["all_goals"] = all_goals(goals, achieved, episode.desired)
     return info
 
 

@@ -61,7 +61,7 @@ class NumpyEngine:
 
     def get_state(self) -> dict[str, Any]:
         assert self.envs is not None
-        desired, clock = self.envs.episode
+        desired, _, clock = self.envs.episode
         return {
             "simulator": self.env.simulator.get_state(), "desired": desired.copy(), "clock": clock.copy(),
             "keys": self.envs.key.copy(), "done": self.done.copy(),
@@ -69,6 +69,7 @@ class NumpyEngine:
 
     def set_state(self, state: dict[str, Any]) -> None:
         self.env.simulator.set_state(state["simulator"])
-        episode = Episode(state["desired"].copy(), state["clock"].copy())
+        desired = state["desired"].copy()
+        episode = Episode(desired, self.env.goals.index(desired), state["clock"].copy())
         self.envs = EnvState((), self.env.simulator.achieved(), episode, state["keys"].copy())
         self.done = state["done"].copy()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gc_envs.core.batch_simulator import BatchSimulator
-from gc_envs.core.episode import EnvState, Episode, OnSuccess, StepOutcome, evaluate_step, resample
+from gc_envs.core.episode import EnvState, Episode, OnSuccess, StepOutcome, begin, evaluate_step, resample
 from gc_envs.core.goal_info import goal_observation
 from gc_envs.core.goals import GoalSpace
 from gc_envs.core.seeding import generator_of, sample_key
@@ -40,7 +40,7 @@ class SimulatorGoalEnv:
         num_envs = len(keys)
         desired = np.zeros((num_envs, *self.goals.desired_space.shape), np.float32)
         achieved = np.zeros((num_envs, *self.goals.achieved_space.shape), np.float32)
-        return EnvState((), achieved, Episode(desired, np.zeros(num_envs, np.int32)), keys.copy())
+        return EnvState((), achieved, begin(self.goals, desired), keys.copy())
 
     def observe_all(self, envs: EnvState) -> dict[str, Any]:
         """Return Gymnasium's goal dictionary in fresh arrays, [N, ...]."""
@@ -65,8 +65,7 @@ class SimulatorGoalEnv:
             keys, generators = self._generators(envs.key, renewed)
             candidates = episode.desired.copy()
             candidates[renewed] = self._sample_goals(generators, achieved[renewed])
-            episode = resample(episode, outcome, candidates, self.on_success)
-            envs = envs._replace(episode=episode, key=keys)
+            envs = envs._replace(episode=resample(self.goals, episode, outcome, candidates), key=keys)
         return envs, outcome
 
     def reset_where(
@@ -86,15 +85,15 @@ class SimulatorGoalEnv:
         keys, generators = self._generators(envs.key, mask)
         self.simulator.reset(np.flatnonzero(mask), generators)
         achieved = self.simulator.achieved()
-        goals, clock = envs.episode.desired.copy(), envs.episode.clock.copy()
+        goals, goal, clock = (array.copy() for array in envs.episode)
         sampled = mask if given is None else mask & ~given
         if sampled.any():
             chosen = [generator for generator, is_sampled in zip(generators, sampled[mask]) if is_sampled]
             goals[sampled] = self._sample_goals(chosen, achieved[sampled])
         if desired is not None and given is not None:
             goals[mask & given] = desired[mask & given]
-        clock[mask] = 0
-        envs = EnvState((), achieved, Episode(goals, clock), keys)
+        goal[mask], clock[mask] = self.goals.index(goals[mask]), 0
+        envs = EnvState((), achieved, Episode(goals, goal, clock), keys)
         return envs, None if observation is None else self.observe_all(envs)
 
     def _generators(self, keys: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, list[np.random.Generator]]:
