@@ -1,10 +1,10 @@
 """Train Stable-Baselines3's agents on the robot tasks, beside what was published about the sources of these tasks.
 
 The comparisons are reach, push, pick_and_place, slide, hand_reach and lanes. How they are run, stopped and continued is
-described in `_runs.py`. The settings are the agents' own defaults for these
-environments (`gc_envs/agents/presets.py`). The published figures are read off plots of arXiv 2312.13788, +- 0.02: one
-lane and an update for every step there, 32 lanes and an update for every eighth step here. `lanes` sets such ratios
-side by side: success over the time that training takes.
+described in `_runs.py`. The settings are the agents' own defaults for these environments
+(`gc_envs/agents/presets.py`). The published figures are read off plots of arXiv 2312.13788, +- 0.02: one environment
+and an update for every step there, 32 environments and an update for every eighth step here. `lanes` compares numbers
+of environments and of steps per update by the time that training takes.
 """
 
 from _runs import Comparison, compare
@@ -41,10 +41,10 @@ COMPARISONS = {
     "lanes": Comparison(
         ("GC-PandaReach-v0",), 10_000, 500, 3,
         {
-            "1 lane, an update per step": _lanes(1, 1),
-            "8 lanes, one per 2 steps": _lanes(8, 2),
-            "32 lanes, one per 8": _lanes(32, 8),
-            "32 lanes, one per 8, 512, normalized": _lanes(32, 8, 512, normalize=True),
+            "1 environment, an update per step": _lanes(1, 1),
+            "8 environments, one per 2 steps": _lanes(8, 2),
+            "32 environments, one per 8": _lanes(32, 8),
+            "32 environments, one per 8, 512, normalized": _lanes(32, 8, 512, normalize=True),
         },
         by_minutes=True,
     ),

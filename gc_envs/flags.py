@@ -1,17 +1,17 @@
 """Command-line arguments made from functions and dataclasses, so that a setting is written and documented once.
 
-A parameter or a field gives the name, the type and the default of an argument; its documentation gives the help text.
-Parameters before the `*` of a function become positional arguments, all others and all fields become flags.
+A parameter or a field gives the name, the type and the default of an argument. The help is what `Args:` says about the
+parameter, or the string below the field. Parameters before the `*` of a function become positional arguments; all
+others, and all fields, become flags.
 """
 
 import argparse
 import ast
 import dataclasses
 import inspect
-import io
+import itertools
 import re
 import textwrap
-import tokenize
 import types
 import typing
 from collections.abc import Callable, Iterable
@@ -130,36 +130,19 @@ def docstring_entries(docstring: str | None) -> dict[str, str]:
 
 
 def field_docs(cls: type) -> dict[str, str]:
-    """Return what the source of a dataclass and of its bases says about each field.
+    """Return the text of the string below each field of a dataclass, in its source or in that of a base.
 
-    That is, by rank, the string below the field, the comment at its end, the comment lines above it, or its entry under
-    `Attributes:`. A field that a subclass declares again without a word keeps the text of its base.
+    A field that a subclass declares again without a string keeps the text of its base.
     """
     docs: dict[str, str] = {}
     for base in reversed([base for base in cls.__mro__ if dataclasses.is_dataclass(base)]):
-        docs |= docstring_entries(base.__doc__)
-        source = textwrap.dedent(inspect.getsource(base))
-        comments, above = _comments(source)
-        (definition,) = ast.parse(source).body
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
         assert isinstance(definition, ast.ClassDef)
-        for node, after in zip(definition.body, [*definition.body[1:], None], strict=True):
+        for node, below in itertools.pairwise(definition.body):
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                below = ast.get_docstring(ast.Module([after], []), clean=True) if isinstance(after, ast.Expr) else None
-                text = below or comments.get(node.end_lineno or 0) or above(node.lineno)
+                text = ast.get_docstring(ast.Module([below], [])) if isinstance(below, ast.Expr) else None
                 docs |= {node.target.id: " ".join(text.split())} if text else {}
     return docs
-
-
-def _comments(source: str) -> tuple[dict[int, str], Callable[[int], str]]:
-    """Return the comments that follow code, by line number, and a function for the comment lines above a line."""
-    tokens = [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type == tokenize.COMMENT]
-    trailing = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.line[: t.start[1]].strip()}
-    whole = {t.start[0]: t.string.lstrip("# ") for t in tokens if not t.line[: t.start[1]].strip()}
-
-    def above(line: int) -> str:
-        return f"{above(line - 1)} {whole[line - 1]}".strip() if line - 1 in whole else ""
-
-    return trailing, above
 
 
 def _without_none(annotation: Any) -> Any:

@@ -68,7 +68,7 @@ def test_without_a_name_all_benchmarks_are_listed(capsys):
 
 
 @pytest.mark.parametrize(
-    ("argv", "code", "said"),
+    ("argv", "code", "text"),
     [
         (["reengage", "--", "--help"], 0, "Train this many seeds"),
         (["reengage", "--", "seek6"], 2, "argument comparison: invalid choice: 'seek6'"),
@@ -78,11 +78,11 @@ def test_without_a_name_all_benchmarks_are_listed(capsys):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_arguments_after_two_dashes_are_those_of_the_script(argv, code, said):
+def test_arguments_after_two_dashes_are_those_of_the_script(argv, code, text):
     command = [sys.executable, "-m", "gc_envs.cli", "benchmark", *argv]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == code
-    assert said in (done.stderr if code else done.stdout)
+    assert text in (done.stderr if code else done.stdout)
     if code:
         assert done.stderr.startswith("error: ")
         assert len(done.stderr.strip().splitlines()) == 1

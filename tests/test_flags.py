@@ -11,31 +11,38 @@ from gc_envs.flags import Parser, UsageError, docstring_entries, field_arguments
 
 @dataclasses.dataclass(frozen=True)
 class Base:
-    """What two dataclasses share.
-
-    Attributes:
-        steps: Run this many steps, which is
-            a long story.
-        width: Not shown: the comment at the field ranks before this.
-    """
+    """What two dataclasses share."""
 
     steps: int = 3
-    width: int = 2  # Give every layer this width.
-    # Multiply the reward by this factor,
-    # which takes two lines to say.
+    """Run this many steps, which is
+    a long story."""
+
+    width: int = 2
+    """Give every layer this width."""
+
     scale: float = 0.5
+    """Multiply the reward by this factor."""
     greedy: bool = False
     """Act greedily; "50%" is a percentage."""
+    secret: int = 0  # A comment is no documentation.
 
 
 @dataclasses.dataclass(frozen=True)
 class Derived(Base):
-    """A dataclass with fields of other types, and another default."""
+    """A dataclass with fields of other types, another default and another text."""
 
     width: int = 7
-    layers: tuple[int, ...] = (4, 4)  # Give the layers these widths.
-    kind: Literal["a", "b"] = "a"  # Choose one kind.
-    seed: int | None = None  # Seed with this number.
+    scale: float = 0.5
+    """Multiply the return by this factor."""
+    layers: tuple[int, ...] = (4, 4)
+    """Give the layers these widths."""
+    kind: Literal["a", "b"] = "a"
+    """Choose one kind."""
+    seed: int | None = None
+    """Seed with this number."""
+
+    def method(self):
+        """Not a field."""
 
 
 def copy(source: Path, target: Path | None = None, *, times: int = 1) -> None:
@@ -60,11 +67,11 @@ def parser_of(arguments):
     return parser
 
 
-def test_fields_are_documented_in_any_of_four_ways():
+def test_fields_are_documented_by_the_string_below():
     assert field_docs(Derived) == {
         "steps": "Run this many steps, which is a long story.",
         "width": "Give every layer this width.",
-        "scale": "Multiply the reward by this factor, which takes two lines to say.",
+        "scale": "Multiply the return by this factor.",
         "greedy": 'Act greedily; "50%" is a percentage.',
         "layers": "Give the layers these widths.",
         "kind": "Choose one kind.",
@@ -86,7 +93,7 @@ def test_flags_give_back_the_defaults_and_what_was_written():
     expected = Derived(steps=5, scale=1e-3, greedy=True, layers=(8, 9), kind="b", seed=-1)
     assert Derived(**values(arguments, parser.parse_args(argv))) == expected
     text = " ".join(parser.format_help().split())
-    assert "--scale FLOAT Multiply the reward by this factor, which takes two lines to say. (default: 0.25)" in text
+    assert "--scale FLOAT Multiply the return by this factor. (default: 0.25)" in text
     assert '"50%" is a percentage. (default: False)' in text
     assert "Seed with this number. --" not in text
 

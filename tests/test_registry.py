@@ -81,16 +81,16 @@ def sample(space, seed, *batch):
 
 
 def play(env, seed, episodes):
-    """Everything that is said in `episodes` episodes, of which only the first is seeded."""
+    """Return all that an environment returns in `episodes` episodes, of which only the first is seeded."""
     actions = iter(sample(env.action_space, seed, episodes * HORIZON))
-    said = []
+    outputs = []
     for episode in range(episodes):
-        said.append(env.reset(seed=seed if episode == 0 else None))
+        outputs.append(env.reset(seed=seed if episode == 0 else None))
         done = False
         while not done:
-            said.append(env.step(next(actions)))
-            done = said[-1][2] or said[-1][3]
-    return said
+            outputs.append(env.step(next(actions)))
+            done = outputs[-1][2] or outputs[-1][3]
+    return outputs
 
 
 def some_goal(goals):
@@ -133,7 +133,7 @@ def test_the_same_seed_gives_the_same_episodes_bitwise(env):
     env.step(sample(env.action_space, 0))  # from a dirty state
     assert_equal(play(env, 3, 3), first)
     other = play(env, 4, 3)
-    goals = [[said[0]["desired_goal"] for said in run if len(said) == 2] for run in (first, other)]
+    goals = [[outputs[0]["desired_goal"] for outputs in run if len(outputs) == 2] for run in (first, other)]
     assert (np.stack(goals[0]) != np.stack(goals[1])).any()
 
 
@@ -182,23 +182,23 @@ def test_rewards_of_a_step_follow_from_its_goals_in_every_library(env):
 
 def test_all_goals_info_agrees_with_the_step(env, envs):
     finite = isinstance(env.goals, FiniteGoals)
-    for said in play(env, 2, 2):
-        info = said[-1]
+    for outputs in play(env, 2, 2):
+        info = outputs[-1]
         everything, goal = info["all_goals"], info["goal"]
         for key, dtype in (("achieved", bool), ("reward", np.float32)):
             assert everything[key].shape == (env.goals.num_goals,)
             assert everything[key].dtype == dtype
         assert info["goal_name"] == (env.goals.names[goal] if goal >= 0 else "")
         if finite:
-            np.testing.assert_array_equal(everything["achieved"], said[0]["achieved_goal"] > 0.5)
+            np.testing.assert_array_equal(everything["achieved"], outputs[0]["achieved_goal"] > 0.5)
             np.testing.assert_array_equal(everything["reward"], everything["achieved"].astype(np.float32))
         if isinstance(env.goals, PointSetGoals):
             assert everything["achieved"].sum() == everything["reward"].sum() == info["is_success"]
         if goal >= 0:
             assert everything["achieved"][goal] == info["is_success"]
-            if len(said) == 5:
-                assert everything["reward"][goal] == said[1]
-                assert said[1] == said[4]["all_goals"]["reward"][goal]
+            if len(outputs) == 5:
+                assert everything["reward"][goal] == outputs[1]
+                assert outputs[1] == outputs[4]["all_goals"]["reward"][goal]
     envs.reset(seed=2)
     for _ in range(HORIZON):
         info = envs.step(envs.action_space.sample())[4]
@@ -216,10 +216,10 @@ def test_environment_i_of_a_seed_is_the_single_environment_of_that_seed_plus_i(e
     """Step by step, across automatic resets."""
     steps = 2 * HORIZON + 2
     actions = sample(env.action_space, 0, steps, NUM_ENVS)
-    said = [envs.reset(seed=20)] + [envs.step(action) for action in actions]
+    outputs = [envs.reset(seed=20)] + [envs.step(action) for action in actions]
     for i in (0, NUM_ENVS - 1):
         alone, done = env.reset(seed=20 + i), False
-        for t, together in enumerate(said):
+        for t, together in enumerate(outputs):
             if t:
                 alone = env.reset() if done else env.step(actions[t - 1, i])
                 done = len(alone) == 5 and (alone[2] or alone[3])
@@ -309,11 +309,11 @@ def test_async_vectorisation_works_with_spawned_processes(row_id):
     for mode, arguments in (("async", {"context": "spawn"}), ("sync", {})):
         envs = gymnasium.make_vec(f"gc_envs:{row_id}", vectorization_mode=mode, vector_kwargs=arguments, **settings)
         actions = sample(envs.single_action_space, 0, 5, 2)
-        said = [envs.reset(seed=0)[0]] + [envs.step(action)[:4] for action in actions]
-        last = said[-1][0]
+        outputs = [envs.reset(seed=0)[0]] + [envs.step(action)[:4] for action in actions]
+        last = outputs[-1][0]
         recomputed = envs.call("compute_reward", last["achieved_goal"], last["desired_goal"], None)
-        results.append((said, recomputed))
-        np.testing.assert_array_equal(recomputed[0], said[-1][1])
+        results.append((outputs, recomputed))
+        np.testing.assert_array_equal(recomputed[0], outputs[-1][1])
         envs.close()
     assert_equal(results[0], results[1])
 

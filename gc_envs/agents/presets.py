@@ -27,7 +27,7 @@ class Preset:
 def _seek(
     agent: str, dim: int, steps: int, batch_size: int, learning_rate: float, *, name: str = "paper", **settings: Any
 ) -> Preset:
-    """A row of "Best" settings for ContinuousSeek (arXiv 2208.13298, appendix, table 2)."""
+    """Return a row of "Best" settings for ContinuousSeek (arXiv 2208.13298, appendix, table 2)."""
     chosen = {"total_steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, **settings}
     return Preset(agent, name, "GC-ContinuousSeek-v0", chosen, {"dim": dim})
 

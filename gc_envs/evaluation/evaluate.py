@@ -11,7 +11,7 @@ from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.registration import get_row, make_task
 
-EPISODES = 100  # episodes of an evaluation whose goals are sampled
+SAMPLED_EPISODES = 100  # episodes of an evaluation where goals are sampled
 MAX_ENVS = 128  # environments that an evaluation steps side by side, unless the caller asks for another number
 BOOTSTRAP_SAMPLES = 2000  # resamples behind a confidence interval
 
@@ -41,7 +41,7 @@ def evaluate(
     env_id: str,
     *,
     episodes_per_goal: int = 1,
-    episodes: int = EPISODES,
+    episodes: int = SAMPLED_EPISODES,
     goals: Sequence[str | int] | None = None,
     seed: int = 0,
     max_steps: int | None = None,
@@ -105,7 +105,7 @@ class Evaluator:
         env_id: str,
         *,
         episodes_per_goal: int = 1,
-        episodes: int = EPISODES,
+        episodes: int = SAMPLED_EPISODES,
         goals: Sequence[str | int] | None = None,
         seed: int = 0,
         max_steps: int | None = None,
