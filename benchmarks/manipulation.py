@@ -60,7 +60,7 @@ def vector(env_id: str, num_envs: int, threads: int) -> Block:
 def bare_batch(task: PhysicsTask, num_envs: int, threads: int) -> Block:
     """Batch.step alone: the target moves with the hand, and all lanes go back to the start at the horizon."""
     batch = Batch(task.model, num_envs, threads)
-    start = task.start(np.random.default_rng(0).random((num_envs, task.num_start_uniforms)))
+    start = task.initial_state(np.random.default_rng(0).random((num_envs, task.num_start_uniforms)))
     actions = 0.05 * _actions(task.action_space, num_envs)[:, :, :3]
     mocap, sensors = batch.bind("mocap_pos"), batch.bind("sensordata")
     hand = slice(*np.cumsum([task.model.sensor_adr[0], 3]))
@@ -120,7 +120,7 @@ def plain_loop(task: PhysicsTask) -> Block:
     """`mj_step` on one MjData, with the task's own code for actions and observations, and nothing else."""
     data = mujoco.MjData(task.model)
     state = SimState(*(getattr(data, name) for name in SimState._fields))
-    start = task.start(np.random.default_rng(0).random(task.num_start_uniforms))
+    start = task.initial_state(np.random.default_rng(0).random(task.num_start_uniforms))
     actions = _actions(task.action_space, 1)[:, 0]
 
     def run(steps: int) -> None:
@@ -129,7 +129,7 @@ def plain_loop(task: PhysicsTask) -> Block:
                 for name, values in zip(SimState._fields[:-1], start, strict=False):
                     getattr(data, name)[:] = values
                 mujoco.mj_forward(task.model, data)
-            after = task.apply(state, actions[t % len(actions)])
+            after = task.clip_and_set_controls(state, actions[t % len(actions)])
             data.ctrl[:], data.mocap_pos[:] = after.ctrl, after.mocap_pos
             mujoco.mj_step(task.model, data, task.substeps)
             mujoco.mj_fwdPosition(task.model, data)
