@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import gc_envs
-from gc_envs.manipulation.panda import ROWS as PANDA
+from gc_envs.manipulation.panda_variants import VARIANTS as PANDA
 from gc_envs.registration import ROWS, make_task, task_class
 
 pytest.importorskip("gymnasium_robotics")
@@ -113,7 +113,7 @@ def test_what_all_panda_tasks_share(variant):
     assert said["reached"] == f"within {task.goals.threshold:g} m"
     assert "-1 .. 1" in said["action[0:3]"]
     assert "-1 .. 1" in said["action[3]"]
-    seen = task.observe(task.start(np.full(task.num_start_uniforms, 0.5)))
+    seen = task.observe(task.initial_state(np.full(task.num_start_uniforms, 0.5)))
     place = re.search(r"end-effector at \((.*?)\)", said["start"])[1]
     np.testing.assert_allclose(seen[:3], np.array(place.split(","), float), atol=1e-3)
     np.testing.assert_allclose(seen[3:6], 0, atol=1e-6)
@@ -150,7 +150,7 @@ def test_what_panda_tasks_observe(variant):
     head = next(name for name in rows[0] if COLUMNS[variant] in name)
     where = {name: indices(cell) for name, cell in column(rows, head).items() if cell}
     assert_covered(task.observation_space, where, bounds, 0)
-    state = task.start(np.full(task.num_start_uniforms, 0.3))
+    state = task.initial_state(np.full(task.num_start_uniforms, 0.3))
     state = state._replace(sensordata=np.random.default_rng(0).uniform(0.1, 0.9, task.model.nsensordata))
     thing = "end-effector, position" if variant == "reach" else "item, position of its centre"
     np.testing.assert_array_equal(task.observe(state)[where[thing]], task.achieved(state))
@@ -178,7 +178,7 @@ def test_what_the_hand_tables_say(env_id):
     seen = {name: value.split("bounds ")[1] for name, value in said.items() if name.startswith("observation")}
     where = {name: indices(name.removeprefix("observation[").removesuffix("]")) for name in seen}
     assert_covered(space, where, seen, 48)
-    state = task.start(np.random.default_rng(0).random(task.num_start_uniforms))
+    state = task.initial_state(np.random.default_rng(0).random(task.num_start_uniforms))
     np.testing.assert_array_equal(task.observe(state)[-len(task.goals.low) :], task.achieved(state))
 
 
