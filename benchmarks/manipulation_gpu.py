@@ -1,11 +1,12 @@
-"""Environment steps per second of a robot task at many lanes, on each physics backend that is installed.
+"""Environment steps per second of a robot task with many environments, on each physics backend that is installed.
 
-    python benchmarks/manipulation_gpu.py [--env-id GC-PandaPush-v0] [--lanes 1 64 1024 4096 8192]
+    python benchmarks/manipulation_gpu.py [--env-id GC-PandaPush-v0] [--num-envs 1 64 1024 4096 8192]
                                           [--backends mjx warp c] [--steps 50] [--rounds 3] [--json FILE]
 
-All of it is one jitted scan of lanes that act at random and are reset at the end of their episodes; an environment step
-gives the goal dictionary and all-goals information. On a GPU, "c" is MuJoCo C on the processor beside it, through a
-callback. Compile times are given too. Lanes start at random times of an episode, so that resets are spread.
+What is measured is one jitted scan of environments with random actions, which are reset at the end of their episodes.
+An environment step gives the goal dictionary and all-goals information. On a GPU, "c" is MuJoCo C on the processor
+beside it, through a callback. Compile times are given too. Environments begin at random times of an episode, so that
+resets are spread.
 """
 
 import functools
@@ -23,44 +24,44 @@ from gc_envs.core.func_env import FuncGoalEnv, default_pool
 
 
 def measure(env_id: str, backend: str, num_envs: int, steps: int, rounds: int) -> dict[str, Any]:
-    """Steps/s of `rounds` blocks of `steps` steps, and seconds to compile."""
+    """Return steps/s of `rounds` blocks of `steps` steps, and seconds to compile."""
     task: Any = gc_envs.make_task(env_id, backend=backend)
-    program = FuncGoalEnv(task, task.horizon, OnSuccess.parse(task.on_success), default_pool(num_envs))
+    env = FuncGoalEnv(task, task.horizon, OnSuccess.parse(task.on_success), default_pool(num_envs))
     low, high = task.action_space.low, task.action_space.high
 
-    def step(lanes, key):
+    def step(states, key):
         action = jax.random.uniform(key, (num_envs, *low.shape), minval=low, maxval=high)
-        lanes, outcome = jax.vmap(program.step)(lanes, action)
-        lanes, _ = program.reset_where(lanes, outcome.done)
-        seen = jax.vmap(program.observe)(lanes), program.all_goals(lanes), outcome
-        return lanes, sum(jnp.sum(x.astype(jnp.float32)) for x in jax.tree.leaves(seen))
+        states, outcome = jax.vmap(env.step)(states, action)
+        states, _ = env.reset_where(states, outcome.done)
+        seen = jax.vmap(env.observe)(states), env.all_goals(states), outcome
+        return states, sum(jnp.sum(x.astype(jnp.float32)) for x in jax.tree.leaves(seen))
 
     @functools.partial(jax.jit, compiler_options=task.compiler_options)
-    def rollout(lanes, key):
-        lanes, seen = jax.lax.scan(step, lanes, jax.random.split(key, steps))
-        return lanes, jnp.sum(seen)
+    def rollout(states, key):
+        states, seen = jax.lax.scan(step, states, jax.random.split(key, steps))
+        return states, jnp.sum(seen)
 
     @functools.partial(jax.jit, compiler_options=task.compiler_options)
     def start(key):
         lane_key, clock_key = jax.random.split(key)
-        lanes = jax.vmap(program.reset)(jax.random.key_data(jax.random.split(lane_key, num_envs)))
+        states = jax.vmap(env.reset)(jax.random.key_data(jax.random.split(lane_key, num_envs)))
         clock = jax.random.randint(clock_key, (num_envs,), 0, task.horizon, jnp.int32)
-        return lanes._replace(episode=lanes.episode._replace(clock=clock))
+        return states._replace(episode=states.episode._replace(clock=clock))
 
     began = time.perf_counter()
-    lanes = start(jax.random.key(0))
-    lanes, seen = rollout(lanes, jax.random.key(1))
+    states = start(jax.random.key(0))
+    states, seen = rollout(states, jax.random.key(1))
     jax.block_until_ready(seen)
     first = time.perf_counter() - began
     seconds = []
     for number in range(rounds):
         began = time.perf_counter()
-        lanes, seen = rollout(lanes, jax.random.key(2 + number))
+        states, seen = rollout(states, jax.random.key(2 + number))
         jax.block_until_ready(seen)
         seconds.append(time.perf_counter() - began)
     return {
         "backend": backend,
-        "lanes": num_envs,
+        "num_envs": num_envs,
         "steps_per_s": [round(num_envs * steps / s) for s in seconds],
         "compile_s": round(first - statistics.median(seconds), 1),
         "finite": bool(jnp.isfinite(seen)),
@@ -68,18 +69,18 @@ def measure(env_id: str, backend: str, num_envs: int, steps: int, rounds: int) -
 
 
 def main() -> None:
-    """Prints and writes a row per backend and number of lanes."""
+    """Print and write a row per backend and number of environments."""
     arguments = parser(__doc__)
     arguments.add_argument("--env-id", default="GC-PandaPush-v0")
-    arguments.add_argument("--lanes", type=int, nargs="+", default=[1, 64, 1024, 4096, 8192])
+    arguments.add_argument("--num-envs", type=int, nargs="+", default=[1, 64, 1024, 4096, 8192])
     arguments.add_argument("--backends", nargs="+", default=["mjx", "warp", "c"])
-    arguments.add_argument("--steps", type=int, default=50, help="per block")
+    arguments.add_argument("--steps", type=int, default=50, help="steps per block")
     arguments.add_argument("--rounds", type=int, default=3)
     args = arguments.parse_args()
     rows = []
     for backend in args.backends:
-        for lanes in args.lanes:
-            rows.append(measure(args.env_id, backend, lanes, args.steps, args.rounds))
+        for num_envs in args.num_envs:
+            rows.append(measure(args.env_id, backend, num_envs, args.steps, args.rounds))
             print(rows[-1], flush=True)
     best = {backend: max(statistics.median(r["steps_per_s"]) for r in rows if r["backend"] == backend)
             for backend in args.backends}  # fmt: skip

@@ -5,15 +5,15 @@
 
 What it runs, and how it is stopped and resumed: `_runs.py`. The settings are the agents' own defaults for these
 environments (`gc_envs/agents/presets.py`). The published figures are read off plots of arXiv 2312.13788, +- 0.02: one
-lane and an update for every step there, 32 lanes and an update for every eighth step here. `lanes` sets such ratios
-side by side: success over the time that training takes.
+environment and an update for every step there, 32 environments ("lanes") and an update for every eighth step here.
+`lanes` compares such ratios: success over the time that training takes.
 """
 
 from _runs import Comparison, compare
 
 
 def _lanes(num_envs: int, steps: int, batch_size: int = 256, normalize: bool = False) -> tuple[str, ...]:
-    """An update for so many steps."""
+    """Return the settings for one update per `steps` steps of `num_envs` environments."""
     return (
         "her-sac", "--num-envs", str(num_envs), "--gradient-steps", str(num_envs // steps),
         "--batch-size", str(batch_size), "--normalize" if normalize else "--no-normalize",
