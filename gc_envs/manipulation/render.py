@@ -27,7 +27,7 @@ ANCHOR_RADIUS = 0.0027  # as a part of the model's extent
 MAX_GEOMS = 500  # that a frame may show besides the anchor goals
 OFF = ("disable", "disabled", "off", "false", "0")  # MuJoCo's own words for it
 NO_GL = (
-    "frames of manipulation tasks are drawn with OpenGL, which could not be started; on Debian and Ubuntu install "
+    "frames of manipulation tasks are rendered with OpenGL, which could not be started; on Debian and Ubuntu install "
     "it with: apt-get install libegl1 libgl1, or: apt-get install libosmesa6"
 )
 
@@ -149,7 +149,7 @@ def open_context(size: int) -> Any:
     """
     wanted = os.environ.get("MUJOCO_GL", "").lower()
     if wanted in OFF:
-        raise OSError(f"MUJOCO_GL={wanted} turns drawing off; unset it, or set it to egl or osmesa")
+        raise OSError(f"MUJOCO_GL={wanted} turns rendering off; unset it, or set it to egl or osmesa")
     if not sys.platform.startswith("linux") or wanted not in ("", "egl", "osmesa"):
         return mujoco.GLContext(size, size)
     errors = []
@@ -189,7 +189,7 @@ _inherited: list[Renderer] = []  # from the process that this one was forked fro
 def _get_renderer(task: RenderedTask) -> Renderer:
     """Return this thread's renderer of `task`, created at the first call."""
     if _inherited:
-        raise OSError("OpenGL does not survive a fork: draw before it in no process, or start processes by 'spawn'")
+        raise OSError("OpenGL does not survive a fork: do not render before it, or start processes by 'spawn'")
     if task not in _renderers.by_task:
         _renderers.by_task[task] = renderer = Renderer(task)
         _open.add(renderer)

@@ -232,7 +232,7 @@ def test_without_opengl_it_says_what_to_install(monkeypatch):
         render.open_context(8)
     assert asked[2:] == ["mujoco.osmesa"]
     monkeypatch.setenv("MUJOCO_GL", "off")
-    with pytest.raises(OSError, match="MUJOCO_GL=off turns drawing off"):
+    with pytest.raises(OSError, match="MUJOCO_GL=off turns rendering off"):
         render.open_context(8)
 
 
