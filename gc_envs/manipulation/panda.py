@@ -95,7 +95,7 @@ class PandaTask(PhysicsTask):
         return build_model(self.variant, visual=True)
 
     def initial_state(self, uniform: Array) -> SimState:
-        """Return the arm at rest in its start pose, and the item at rest on the table, at x and y from `uniform` [..., 2]."""
+        """Return the arm at rest in its start pose, and the item at rest at x and y that `uniform` [..., 2] gives."""
         xp, state = array_namespace(uniform), self.broadcast_state(self._home, uniform)
         if self.variant.start_box is None:
             return state
