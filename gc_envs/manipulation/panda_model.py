@@ -1,8 +1,7 @@
 """The Franka Panda on a table as a MuJoCo model: one builder for all Panda tasks and all physics backends.
 
 The kinematics are the robot's public ones. Collisions are between primitive shapes and only in the pairs listed here.
-The hand is moved by a mocap body that is welded to it, so that no inverse kinematics is needed. Units: m, kg, rad, N,
-s.
+The hand is moved by a mocap body that is welded to it, so no inverse kinematics is needed. Units: m, kg, rad, N, s.
 """
 
 from dataclasses import dataclass
