@@ -1,11 +1,11 @@
 """Measure environment steps per second of a Panda task, beside bare MuJoCo and the environments that it replaces.
 
-An environment step is an action in, and Gymnasium's goal dictionary with all-goals information out; all lanes are reset
-at the end of their episodes. Blocks take turns; every ratio is the median over rounds.
+An environment step is an action in, and Gymnasium's goal dictionary with all-goals information out; all environments
+are reset at the end of their episodes. Blocks take turns; every ratio is the median over rounds.
 
     ratio_to_bare_batch       `make_vec` against `mujoco.batch.Batch` with the same model, threads and kind of control
     ratio_of_callback         a jitted scan over `make_task(..., backend="c")` against `make_vec`
-    ratio_of_single           `make` against `mj_step` on one MjData with this task's own `apply` and `observe`
+    ratio_of_single           `make` against `mj_step` on one MjData with this task's own controls and observations
     times_fetch_push          `make_vec` against Gymnasium-Robotics' FetchPush-v4 (--fetch)
     times_franka_push         `make_vec` against panda_mujoco_gym's FrankaPush (--franka FOLDER, a checkout of it)
 
@@ -32,7 +32,8 @@ from mujoco.batch import Batch
 import gc_envs
 from gc_envs.core.episode import OnSuccess
 from gc_envs.core.func_env import FuncGoalEnv
-from gc_envs.manipulation.physics import PhysicsTask, SimState
+from gc_envs.manipulation.physics import PhysicsTask
+from gc_envs.manipulation.sim_state import SimState
 
 gymnasium.register_envs(gc_envs)
 SENSORS = mujoco.mjtStage.mjSTAGE_VEL.value
@@ -40,7 +41,7 @@ Block = Callable[[int], Any]
 
 
 def vector(env_id: str, num_envs: int, threads: int) -> Block:
-    """Steps of `make_vec`."""
+    """Return a block of steps of `make_vec`."""
     envs = gymnasium.make_vec(
         env_id, num_envs=num_envs, backend="c", threads=threads, autoreset_mode=AutoresetMode.SAME_STEP
     )
@@ -55,9 +56,9 @@ def vector(env_id: str, num_envs: int, threads: int) -> Block:
 
 
 def bare_batch(task: PhysicsTask, num_envs: int, threads: int) -> Block:
-    """Batch.step alone: the target moves with the hand, and all lanes go back to the start at the horizon."""
+    """Return a block of `Batch.step` alone: the target moves with the hand, and all are reset at the horizon."""
     batch = Batch(task.model, num_envs, threads)
-    start = task.start(np.random.default_rng(0).random((num_envs, task.num_start_uniforms)))
+    start = task.initial_state(np.random.default_rng(0).random((num_envs, task.num_start_uniforms)))
     actions = 0.05 * _actions(task.action_space, num_envs)[:, :, :3]
     mocap, sensors = batch.bind("mocap_pos"), batch.bind("sensordata")
     hand = slice(*np.cumsum([task.model.sensor_adr[0], 3]))
@@ -75,32 +76,32 @@ def bare_batch(task: PhysicsTask, num_envs: int, threads: int) -> Block:
 
 
 def callback(task: PhysicsTask, num_envs: int) -> Block:
-    """Steps of the same lanes inside one jitted program, through a callback."""
-    program = FuncGoalEnv(task, task.horizon, OnSuccess.parse(task.on_success), pool=num_envs)
+    """Return a block of steps of the same environments inside one jitted program, through a callback."""
+    env = FuncGoalEnv(task, task.horizon, OnSuccess.parse(task.on_success), pool=num_envs)
     actions = jnp.asarray(_actions(task.action_space, num_envs))
 
-    def step(lanes, action):
-        lanes, outcome = jax.vmap(program.step)(lanes, action)
-        lanes, _ = program.reset_where(lanes, outcome.done)
-        return lanes, (jax.vmap(program.observe)(lanes), program.all_goals(lanes), outcome)
+    def step(states, action):
+        states, outcome = jax.vmap(env.step)(states, action)
+        states, _ = env.reset_where(states, outcome.done)
+        return states, (jax.vmap(env.observe)(states), env.all_goals(states), outcome)
 
     @functools.partial(jax.jit, static_argnums=1)
-    def rollout(lanes, steps):
-        return jax.lax.scan(step, lanes, actions[jnp.arange(steps) % len(actions)])
+    def rollout(states, steps):
+        return jax.lax.scan(step, states, actions[jnp.arange(steps) % len(actions)])
 
     keys = jax.random.key_data(jax.random.split(jax.random.key(0), num_envs))
-    lanes = jax.jit(jax.vmap(program.reset))(keys)
+    states = jax.jit(jax.vmap(env.reset))(keys)
 
     def run(steps: int) -> None:
-        nonlocal lanes
-        lanes, seen = rollout(lanes, steps)
+        nonlocal states
+        states, seen = rollout(states, steps)
         jax.block_until_ready(seen)
 
     return run
 
 
 def single(env: gymnasium.Env) -> Block:
-    """Steps of one environment."""
+    """Return a block of steps of one environment."""
     env.reset(seed=0)
     actions = _actions(env.action_space, 1)[:, 0]
 
@@ -114,10 +115,10 @@ def single(env: gymnasium.Env) -> Block:
 
 
 def plain_loop(task: PhysicsTask) -> Block:
-    """`mj_step` on one MjData, with the task's own code for actions and observations, and nothing else."""
+    """Return a block of `mj_step` on one MjData with the task's own code for actions and observations only."""
     data = mujoco.MjData(task.model)
     state = SimState(*(getattr(data, name) for name in SimState._fields))
-    start = task.start(np.random.default_rng(0).random(task.num_start_uniforms))
+    start = task.initial_state(np.random.default_rng(0).random(task.num_start_uniforms))
     actions = _actions(task.action_space, 1)[:, 0]
 
     def run(steps: int) -> None:
@@ -126,7 +127,7 @@ def plain_loop(task: PhysicsTask) -> Block:
                 for name, values in zip(SimState._fields[:-1], start, strict=False):
                     getattr(data, name)[:] = values
                 mujoco.mj_forward(task.model, data)
-            after = task.apply(state, actions[t % len(actions)])
+            after = task.clip_and_set_controls(state, actions[t % len(actions)])
             data.ctrl[:], data.mocap_pos[:] = after.ctrl, after.mocap_pos
             mujoco.mj_step(task.model, data, task.substeps)
             mujoco.mj_fwdPosition(task.model, data)
@@ -139,7 +140,7 @@ def plain_loop(task: PhysicsTask) -> Block:
 
 
 def fetch_push() -> gymnasium.Env:
-    """FetchPush-v4 of the installed Gymnasium-Robotics."""
+    """Return FetchPush-v4 of the installed Gymnasium-Robotics."""
     import gymnasium_robotics
     from gymnasium_robotics.utils import mujoco_utils
 
@@ -149,7 +150,7 @@ def fetch_push() -> gymnasium.Env:
 
 
 def franka_push(folder: str) -> gymnasium.Env:
-    """FrankaPush of a checkout of panda_mujoco_gym."""
+    """Return FrankaPush of a checkout of panda_mujoco_gym."""
     sys.path.insert(0, folder)
     from gymnasium_robotics.utils import mujoco_utils
 
@@ -160,14 +161,14 @@ def franka_push(folder: str) -> gymnasium.Env:
 
 
 def _patched() -> Any:
-    """`mujoco` with joint types that are plain integers."""
+    """Return `mujoco` with joint types that are plain integers."""
     names = ("mjJNT_FREE", "mjJNT_BALL", "mjJNT_SLIDE", "mjJNT_HINGE")
     joints = types.SimpleNamespace(**{name: int(getattr(mujoco.mjtJoint, name)) for name in names})
     return types.SimpleNamespace(**vars(mujoco) | {"mjtJoint": joints})
 
 
 def _actions(space: Any, num_envs: int) -> np.ndarray:
-    """Random actions [50, N, A]."""
+    """Return random actions [50, N, A]."""
     return np.random.default_rng(0).uniform(space.low, space.high, (50, num_envs, *space.shape)).astype(np.float32)
 
 
@@ -189,7 +190,7 @@ def main() -> None:
     count, threads = args.num_envs, args.threads
     task: Any = gc_envs.make_task(args.env_id, backend="c", threads=threads)
     second = task.substeps * task.model.opt.timestep
-    runs: dict[str, tuple[Block, int, int, float]] = {  # name -> block, its steps, lanes, simulated seconds of a step
+    runs: dict[str, tuple[Block, int, int, float]] = {  # name: block, its steps, environments, seconds
         "make_vec": (vector(args.env_id, count, threads), args.steps, count, second),
         "batch": (bare_batch(task, count, threads), args.steps, count, second),
         "callback": (callback(task, count), args.steps, count, second),

@@ -1,8 +1,9 @@
 """Measure environment steps per second of a robot task in many environments, on each installed physics backend.
 
-All of it is one jitted scan of lanes that act at random and are reset at the end of their episodes; an environment step
-gives the goal dictionary and all-goals information. On a GPU, "c" is MuJoCo C on the processor beside it, through a
-callback. Compile times are given too. Lanes start at random times of an episode, so that resets are spread.
+What is measured is one jitted scan of environments with random actions, which are reset at the end of their episodes.
+An environment step gives the goal dictionary and all-goals information. On a GPU, "c" is MuJoCo C on the processor
+beside it, through a callback. Compile times are given too. Environments begin at random times of an episode, so that
+resets are spread.
 """
 
 import contextlib
@@ -22,39 +23,39 @@ from gc_envs.manipulation.backends import resolve
 
 
 def measure(env_id: str, backend: str, num_envs: int, steps: int, rounds: int) -> dict[str, Any]:
-    """Steps/s of `rounds` blocks of `steps` steps, and seconds to compile."""
+    """Return steps/s of `rounds` blocks of `steps` steps, and seconds to compile."""
     task: Any = gc_envs.make_task(env_id, backend=backend)
-    program = FuncGoalEnv(task, task.horizon, OnSuccess.parse(task.on_success), default_pool(num_envs))
+    env = FuncGoalEnv(task, task.horizon, OnSuccess.parse(task.on_success), default_pool(num_envs))
     low, high = task.action_space.low, task.action_space.high
 
-    def step(lanes, key):
+    def step(states, key):
         action = jax.random.uniform(key, (num_envs, *low.shape), minval=low, maxval=high)
-        lanes, outcome = jax.vmap(program.step)(lanes, action)
-        lanes, _ = program.reset_where(lanes, outcome.done)
-        seen = jax.vmap(program.observe)(lanes), program.all_goals(lanes), outcome
-        return lanes, sum(jnp.sum(x.astype(jnp.float32)) for x in jax.tree.leaves(seen))
+        states, outcome = jax.vmap(env.step)(states, action)
+        states, _ = env.reset_where(states, outcome.done)
+        seen = jax.vmap(env.observe)(states), env.all_goals(states), outcome
+        return states, sum(jnp.sum(x.astype(jnp.float32)) for x in jax.tree.leaves(seen))
 
     @functools.partial(jax.jit, compiler_options=task.compiler_options)
-    def rollout(lanes, key):
-        lanes, seen = jax.lax.scan(step, lanes, jax.random.split(key, steps))
-        return lanes, jnp.sum(seen)
+    def rollout(states, key):
+        states, seen = jax.lax.scan(step, states, jax.random.split(key, steps))
+        return states, jnp.sum(seen)
 
     @functools.partial(jax.jit, compiler_options=task.compiler_options)
     def start(key):
         lane_key, clock_key = jax.random.split(key)
-        lanes = jax.vmap(program.reset)(jax.random.key_data(jax.random.split(lane_key, num_envs)))
+        states = jax.vmap(env.reset)(jax.random.key_data(jax.random.split(lane_key, num_envs)))
         clock = jax.random.randint(clock_key, (num_envs,), 0, task.horizon, jnp.int32)
-        return lanes._replace(episode=lanes.episode._replace(clock=clock))
+        return states._replace(episode=states.episode._replace(clock=clock))
 
     began = time.perf_counter()
-    lanes = start(jax.random.key(0))
-    lanes, seen = rollout(lanes, jax.random.key(1))
+    states = start(jax.random.key(0))
+    states, seen = rollout(states, jax.random.key(1))
     jax.block_until_ready(seen)
     first = time.perf_counter() - began
     seconds = []
     for number in range(rounds):
         began = time.perf_counter()
-        lanes, seen = rollout(lanes, jax.random.key(2 + number))
+        states, seen = rollout(states, jax.random.key(2 + number))
         jax.block_until_ready(seen)
         seconds.append(time.perf_counter() - began)
     return {

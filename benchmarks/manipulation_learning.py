@@ -11,7 +11,7 @@ from _runs import Comparison, compare
 
 
 def _lanes(num_envs: int, steps: int, batch_size: int = 256, normalize: bool = False) -> tuple[str, ...]:
-    """An update for so many steps."""
+    """Return the settings for one update per `steps` steps of `num_envs` environments."""
     return (
         "her-sac", "--num-envs", str(num_envs), "--gradient-steps", str(num_envs // steps),
         "--batch-size", str(batch_size), "--normalize" if normalize else "--no-normalize",

@@ -1,6 +1,6 @@
 """A robot task two ways: as a vector environment on MuJoCo C, and as pure functions inside one jitted program.
 
-python examples/manipulation.py --steps 20 --lanes 64
+python examples/manipulation.py --steps 20 --num-envs 64
 """
 
 import argparse
@@ -12,17 +12,17 @@ import numpy as np
 
 import gc_envs
 
-ENV_ID, STRIDE = "GC-PandaReach-v0", 0.05  # m, what an action of 1 moves the end-effector's target by
+ENV_ID, TIP_DISPLACEMENT = "GC-PandaReach-v0", 0.05  # m, by which an action of 1 moves the end-effector's target
 
 
-def straight(place, goal):
-    """Actions [..., 3] that lead from the end-effector's `place` [..., 3] to `goal` [..., 3]; NumPy or JAX."""
-    return ((goal - place) / STRIDE).clip(-1, 1)
+def straight(position, goal):
+    """Return actions [..., 3] that lead from the end-effector's `position` to `goal`, [..., 3] each, NumPy or JAX."""
+    return ((goal - position) / TIP_DISPLACEMENT).clip(-1, 1)
 
 
-def on_threads(steps: int, lanes: int, seed: int) -> float:
-    """Share of lanes at their goal after `steps` steps of the environment; no JAX is involved."""
-    envs = gymnasium.make_vec(ENV_ID, num_envs=lanes, backend="c", horizon=steps)
+def on_threads(steps: int, num_envs: int, seed: int) -> float:
+    """Return the success rate after `steps` steps of the vector environment; no JAX is involved."""
+    envs = gymnasium.make_vec(ENV_ID, num_envs=num_envs, backend="c", horizon=steps)
     observation, _ = envs.reset(seed=seed)
     for _ in range(steps):
         action = straight(observation["achieved_goal"], observation["desired_goal"])
@@ -30,8 +30,8 @@ def on_threads(steps: int, lanes: int, seed: int) -> float:
     return float(np.mean(info["is_success"]))
 
 
-def inside_jit(steps: int, lanes: int, seed: int, backend: str) -> float:
-    """The same share, by one compiled program; with backend="c" it calls MuJoCo once a step, for all lanes."""
+def inside_jit(steps: int, num_envs: int, seed: int, backend: str) -> float:
+    """Return the same rate, computed by one compiled program; with backend="c" a step is one call to MuJoCo for all."""
     task = gc_envs.make_task(ENV_ID, backend=backend)
 
     def episode(key: jax.Array) -> jax.Array:
@@ -46,22 +46,20 @@ def inside_jit(steps: int, lanes: int, seed: int, backend: str) -> float:
         return task.goals.success(task.achieved(state), goal)
 
     program = jax.jit(jax.vmap(episode), compiler_options=task.compiler_options)  # which MJX needs on a CPU
-    return float(jnp.mean(program(jax.random.split(jax.random.key(seed), lanes))))
+    return float(jnp.mean(program(jax.random.split(jax.random.key(seed), num_envs))))
 
 
-def main(steps: int = 20, lanes: int = 64, backend: str = "c", seed: int = 0) -> tuple[float, float]:
-    """Print and return the share of lanes that reach their goal, in the environment and inside `jit`."""
-    shares = on_threads(steps, lanes, seed), inside_jit(steps, lanes, seed, backend)
-    print(
-        f"at the goal after {steps} steps: {shares[0]:.0%} in the environment, {shares[1]:.0%} inside jit ({backend})"
-    )
-    return shares
+def main(steps: int = 20, num_envs: int = 64, backend: str = "c", seed: int = 0) -> tuple[float, float]:
+    """Print and return the success rates in the environment and inside `jit`."""
+    rates = on_threads(steps, num_envs, seed), inside_jit(steps, num_envs, seed, backend)
+    print(f"at the goal after {steps} steps: {rates[0]:.0%} in the environment, {rates[1]:.0%} inside jit ({backend})")
+    return rates
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=20, help="of an episode")
-    parser.add_argument("--lanes", type=int, default=64)
-    parser.add_argument("--backend", default="c", help="inside jit: c, mjx or warp")
+    parser.add_argument("--steps", type=int, default=20, help="steps of an episode")
+    parser.add_argument("--num-envs", type=int, default=64)
+    parser.add_argument("--backend", default="c", help="physics backend inside jit: c, mjx or warp")
     parser.add_argument("--seed", type=int, default=0)
     main(**vars(parser.parse_args()))

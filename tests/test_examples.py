@@ -49,7 +49,7 @@ def test_pure_jax():
 
 def test_manipulation():
     pytest.importorskip("mujoco")
-    assert load("manipulation").main(steps=15, lanes=16) == (1.0, 1.0)
+    assert load("manipulation").main(steps=15, num_envs=16) == (1.0, 1.0)
 
 
 def test_own_agent_as_a_script(tmp_path):

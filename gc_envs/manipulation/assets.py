@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def robotics_assets() -> Path | None:
-    """The folder of its assets; None where it is not installed."""
+    """Return the folder of its assets, or None if it is not installed."""
     found = importlib.util.find_spec("gymnasium_robotics")  # which does not import it
     if found is None or not found.submodule_search_locations:
         return None

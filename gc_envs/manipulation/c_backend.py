@@ -1,37 +1,59 @@
-"""MuJoCo C: simulations of a task side by side on native threads, without JAX.
+"""MuJoCo C: simulations of one model side by side on native threads, without JAX.
 
-N simulations; `lanes` [n] are the indices of some of them, distinct and in ascending order.
+N is the number of simulations. `indices` [n] are those of some of them, distinct and in ascending order.
 """
 
 import copy
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from typing import Any, Protocol
 
+import gymnasium
 import mujoco
 import numpy as np
 from mujoco.batch import Batch, SimulationError
 
-from gc_envs.manipulation.physics import PhysicsTask, SimState
+from gc_envs.manipulation.sim_state import SimState
 
-STAGE = int(mujoco.mjtStage.mjSTAGE_VEL.value)  # as far as the sensors of positions and velocities go
+STAGE = int(mujoco.mjtStage.mjSTAGE_VEL.value)  # MuJoCo's last stage that updates sensors of positions and velocities
+_DIVERGED = "Nan, Inf or huge value"  # how MuJoCo's warnings of a diverged simulation begin
+_INHERITED: list[Batch] = []  # from the process that this one was forked from
+
+
+class SimulatedTask(Protocol):
+    """What `MujocoSimulator` needs of a task; `physics.PhysicsTask` documents the members and offers all of them."""
+
+    model: mujoco.MjModel
+    threads: int
+    action_space: gymnasium.spaces.Box
+    substeps: int
+    num_start_uniforms: int
+    settle_steps: int
+
+    def initial_state(self, uniform: np.ndarray) -> SimState: ...
+    def valid_start(self, state: SimState) -> np.ndarray: ...
+    def clip_and_set_controls(self, state: SimState, action: np.ndarray) -> SimState: ...
+    def diverged(self, state: SimState) -> np.ndarray: ...
+    def observe(self, state: SimState) -> np.ndarray: ...
+    def achieved(self, state: SimState) -> np.ndarray: ...
+    def render(self, state: SimState, desired_goal: np.ndarray) -> np.ndarray: ...
 
 
 class MujocoBatch:
     """N simulations of one model.
 
     Args:
-        model: it is copied.
-        num: N.
-        threads: at most N are used; 0 for as many as there are processors.
+        model: The model, which is copied.
+        num: The number of simulations N.
+        threads: The number of native threads, of which at most N are used; 0 for one per processor.
     """
 
     state: SimState  # live views of all simulations, [N, ...] each
 
     def __init__(self, model: mujoco.MjModel, num: int, threads: int) -> None:
         self._model, self._threads, self.num = copy.copy(model), threads, num
-        # A simulation that breaks down shall be seen to, not silently start over.
+        # A diverged simulation must be reported, and not silently start over.
         self._model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET.value)
         self._open()
         self._defaults = self._batch.state[0].copy()
@@ -40,135 +62,151 @@ class MujocoBatch:
         self._batch, self._process = Batch(self._model, self.num, self._threads), os.getpid()
         self.state = SimState(*(self._batch.bind(field) for field in SimState._fields))
 
-    def _where(self, lanes: np.ndarray) -> slice | np.ndarray:
-        return slice(None) if len(lanes) == self.num else lanes
+    def _rows(self, indices: np.ndarray) -> slice | np.ndarray:
+        """Return what selects `indices` in the live arrays: a slice, which makes no copies, for all simulations."""
+        return slice(None) if len(indices) == self.num else indices
 
-    def read(self, lanes: np.ndarray) -> SimState:
-        """The states of `lanes`: views of the live ones where these are all lanes, copies elsewhere."""
-        where = self._where(lanes)
-        return SimState(*(values[where] for values in self.state))
+    def read(self, indices: np.ndarray) -> SimState:
+        """Return the states of `indices`: the live views if these are all simulations, and copies if not."""
+        if len(indices) == self.num:
+            return self.state
+        return SimState(*(values[indices] for values in self.state))
 
-    def write(self, lanes: np.ndarray, new: SimState, old: SimState) -> None:
-        """Set the arrays of `new`, its sensors left out, that it does not share with `old`, which `read` gave."""
-        where = self._where(lanes)
+    def write(self, indices: np.ndarray, new: SimState, old: SimState) -> None:
+        """Set the arrays of `new`, except its sensors, that are not the same objects as in `old`, which `read` gave."""
+        rows = self._rows(indices)
         for live, before, after in zip(self.state[:-1], old, new):
             if after is not before:
-                live[where] = after
+                live[rows] = after
 
-    def restart(self, lanes: np.ndarray, start: SimState) -> None:
-        """Write the states `start`, its sensors left out, and MuJoCo's defaults for whatever it does not name."""
-        where = self._where(lanes)
-        self._batch.state[where] = self._defaults
-        for live, values in zip(self.state[:-1], start):
-            live[where] = values
+    def reset(self, indices: np.ndarray, states: SimState) -> None:
+        """Set `states`, except their sensors, and MuJoCo's defaults for everything that they do not name."""
+        rows = self._rows(indices)
+        self._batch.state[rows] = self._defaults
+        for live, values in zip(self.state[:-1], states):
+            live[rows] = values
 
-    def advance(self, lanes: np.ndarray, substeps: int) -> np.ndarray:
-        """Take so many substeps, if any, and bring the sensors up to date; bool [n] says where MuJoCo gave up."""
+    def step(self, indices: np.ndarray, substeps: int) -> np.ndarray:
+        """Take `substeps` timesteps, which may be 0, and update the sensors.
+
+        Returns:
+            Where MuJoCo gave up, bool [n].
+        """
         if self._process != os.getpid():
             self._reopen()
-        ids = None if len(lanes) == self.num else lanes
+        selected = None if len(indices) == self.num else indices
         try:
-            with _quiet():
+            with _MujocoWarnings():
                 if substeps:
-                    self._batch.step(ids, substeps, STAGE)
+                    self._batch.step(selected, substeps, STAGE)
                 else:
-                    self._batch.forward(ids, STAGE)
+                    self._batch.forward(selected, STAGE)
         except SimulationError as error:
             warnings.warn(str(error), RuntimeWarning, stacklevel=3)
-            return np.isin(lanes, error.ids)
-        return np.zeros(len(lanes), bool)
+            return np.isin(indices, error.ids)
+        return np.zeros(len(indices), bool)
 
     def _reopen(self) -> None:
-        """Start threads in a forked process, which inherits none."""
+        """Start new threads in a forked process, which inherits none."""
         inherited = self._batch
-        _INHERITED.append(inherited)  # to end it would be to wait for its threads
+        _INHERITED.append(inherited)  # its destructor would wait for threads that do not exist here
         self._open()
         self._batch.state[:] = inherited.state
         self._batch.forward(stage=STAGE)
 
-    def save(self, lanes: np.ndarray) -> np.ndarray:
-        """All that decides what `lanes` do next, float64 [n, S]; a copy."""
-        return np.array(self._batch.state[self._where(lanes)])
+    def get_state(self, indices: np.ndarray) -> np.ndarray:
+        """Return a copy of everything that decides what `indices` do next, float64 [n, S]."""
+        return np.array(self._batch.state[self._rows(indices)])
 
-    def load(self, lanes: np.ndarray, saved: np.ndarray) -> None:
-        """Go back to what `save` returned."""
-        self._batch.state[self._where(lanes)] = saved
-        self.advance(lanes, 0)
+    def set_state(self, indices: np.ndarray, state: np.ndarray) -> None:
+        """Restore what `get_state` returned."""
+        self._batch.state[self._rows(indices)] = state
+        self.step(indices, 0)
 
 
 class MujocoSimulator:
-    """`num_envs` simulations of `task`, in place: `core.batch_simulator.BatchSimulator` over MuJoCo C."""
+    """The `core.batch_simulator.BatchSimulator` over MuJoCo C: `num_envs` simulations of `task`, changed in place."""
 
-    def __init__(self, task: PhysicsTask, num_envs: int) -> None:
+    def __init__(self, task: SimulatedTask, num_envs: int) -> None:
         self.task = task
-        self.simulation = MujocoBatch(task.model, num_envs, task.threads)
+        self.batch = MujocoBatch(task.model, num_envs, task.threads)
         self._all = np.arange(num_envs)
 
-    def reset(self, lanes: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
-        """Draw start states until they are usable; a lane draws from its own generator alone."""
-        lanes = np.asarray(lanes)
-        still = np.zeros((len(lanes), *self.task.action_space.shape), np.float32)
-        waiting = np.arange(len(lanes))
-        while len(waiting):
-            drawn = lanes[waiting]
-            uniform = np.stack([generators[int(i)].random(self.task.num_start_uniforms) for i in waiting])
-            self.simulation.restart(drawn, self.task.start(uniform))
-            self.simulation.advance(drawn, 0)
-            fault = np.zeros(len(drawn), bool)
-            for _ in range(self.task.settling):
-                fault |= self._act(drawn, still[waiting])
-            waiting = waiting[fault | ~self.task.usable(self.simulation.read(drawn))]
+    def reset(self, indices: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
+        """Sample start states until they are valid; each simulation draws from its own generator alone."""
+        indices = np.asarray(indices)
+        no_action = np.zeros((len(indices), *self.task.action_space.shape), np.float32)
+        pending = np.arange(len(indices))  # positions in `indices`
+        while len(pending):
+            sampled = indices[pending]
+            uniform = np.stack([generators[int(i)].random(self.task.num_start_uniforms) for i in pending])
+            self.batch.reset(sampled, self.task.initial_state(uniform))
+            self.batch.step(sampled, 0)
+            diverged = np.zeros(len(sampled), bool)
+            for _ in range(self.task.settle_steps):
+                diverged |= self._step(sampled, no_action[pending])
+            pending = pending[diverged | ~self.task.valid_start(self.batch.read(sampled))]
 
-    def step(self, lanes: np.ndarray, actions: np.ndarray) -> np.ndarray:
-        lanes, actions = np.asarray(lanes), np.asarray(actions)
-        fault = ~np.isfinite(actions).all(axis=1)
-        taken = ~fault
-        moving = lanes[taken]
-        if len(moving):
-            before = self.simulation.save(moving)
-            broken = self._act(moving, actions[taken])
-            if broken.any():
-                self.simulation.load(moving[broken], before[broken])
-            fault[taken] = broken
-        return fault
+    def step(self, indices: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        """Take one environment step; bool [n] says where the action is not finite or the simulation diverged.
 
-    def _act(self, lanes: np.ndarray, actions: np.ndarray) -> np.ndarray:
-        """Take one step; bool [n] says where that broke the simulation."""
-        state = self.simulation.read(lanes)
-        self.simulation.write(lanes, self.task.apply(state, actions), state)
-        gave_up = self.simulation.advance(lanes, self.task.substeps)
-        return gave_up | self.task.diverged(self.simulation.read(lanes))
+        These simulations are left in the state they were in.
+        """
+        indices, actions = np.asarray(indices), np.asarray(actions)
+        finite = np.isfinite(actions)
+        if finite.all():
+            return self._step_or_revert(indices, actions)
+        finite = finite.all(axis=1)
+        diverged = ~finite
+        if finite.any():
+            diverged[finite] = self._step_or_revert(indices[finite], actions[finite])
+        return diverged
+
+    def _step_or_revert(self, indices: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        """Take one step and revert it where it diverged, bool [n]."""
+        before = self.batch.get_state(indices)
+        diverged = self._step(indices, actions)
+        if diverged.any():
+            self.batch.set_state(indices[diverged], before[diverged])
+        return diverged
+
+    def _step(self, indices: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        """Take one step; bool [n] says where it diverged."""
+        state = self.batch.read(indices)
+        self.batch.write(indices, self.task.clip_and_set_controls(state, actions), state)
+        gave_up = self.batch.step(indices, self.task.substeps)
+        return gave_up | self.task.diverged(self.batch.read(indices))
 
     def observe(self) -> np.ndarray:
-        return self.task.observe(self.simulation.state)
+        return self.task.observe(self.batch.state)
 
     def achieved(self) -> np.ndarray:
-        return self.task.achieved(self.simulation.state)
+        return self.task.achieved(self.batch.state)
 
-    def render(self, lane: int, desired_goal: np.ndarray) -> np.ndarray:
-        return self.task.render(SimState(*(np.array(values[lane]) for values in self.simulation.state)), desired_goal)
+    def render(self, index: int, desired_goal: np.ndarray) -> np.ndarray:
+        return self.task.render(SimState(*(np.array(values[index]) for values in self.batch.state)), desired_goal)
 
     def get_state(self) -> np.ndarray:
-        return self.simulation.save(self._all)
+        return self.batch.get_state(self._all)
 
     def set_state(self, state: np.ndarray) -> None:
-        self.simulation.load(self._all, state)
+        self.batch.set_state(self._all, state)
 
 
-_INHERITED: list[Batch] = []
-_BROKEN = "Nan, Inf or huge value"  # how MuJoCo's warnings of a simulation that broke down begin
+class _MujocoWarnings:
+    """Context in which MuJoCo neither prints nor logs.
 
+    A diverged simulation is reported by `MujocoSimulator.step`; every other warning becomes a Python warning.
+    """
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep MuJoCo from printing and logging: what broke is reported as a fault, the rest as a Python warning."""
-    messages: set[str] = set()
-    previous = mujoco.get_mju_user_warning()
-    mujoco.set_mju_user_warning(messages.add)
-    try:
-        yield
-    finally:
-        mujoco.set_mju_user_warning(previous)
-    for message in messages:
-        if not message.startswith(_BROKEN):
-            warnings.warn(f"MuJoCo: {message}", RuntimeWarning, stacklevel=4)
+    def __enter__(self) -> None:
+        self._messages: set[str] = set()
+        self._previous = mujoco.get_mju_user_warning()
+        mujoco.set_mju_user_warning(self._messages.add)
+
+    def __exit__(self, *error: Any) -> None:
+        mujoco.set_mju_user_warning(self._previous)
+        if error[0] is None:
+            for message in self._messages:
+                if not message.startswith(_DIVERGED):
+                    warnings.warn(f"MuJoCo: {message}", RuntimeWarning, stacklevel=3)

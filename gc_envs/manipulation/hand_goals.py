@@ -1,6 +1,6 @@
-"""The goals of the Shadow Hand tasks: how they are drawn from uniform numbers, and how far away they are.
+"""The goals of the Shadow Hand tasks: how they are sampled from uniform numbers, and how far away they are.
 
-After Gymnasium-Robotics 1.4. The code is array-API code, with any leading batch axes `...`.
+They follow Gymnasium-Robotics 1.4. The code is array-API code, with any leading batch axes `...`.
 """
 
 import functools
@@ -11,26 +11,33 @@ from gc_envs.core.arrays import Array, array_namespace, constant
 from gc_envs.core.goals import BoxGoals, euclidean
 from gc_envs.manipulation.rotations import angle_between, from_axis_angle
 
-MEETING = (0.0, -0.09, 0.05)  # m, from the palm's frame to where thumb and finger shall meet, in the world's axes
-GAP = 0.005  # m, from there to each of the two tips
-NOISE = 0.005  # m, standard deviation of where they meet, and of where the block starts
-MOST_NOISE = 4.0  # standard deviations, per axis
-STAY = 0.1  # part of HandReach's goals that are the fingertips' start
+MEETING_OFFSET = (0.0, -0.09, 0.05)  # m, from the palm's frame to where thumb and finger are to meet, in world axes
+TIP_GAP = 0.005  # m, from there to each of the two tips
+NOISE = 0.005  # m, standard deviation of where they meet, and of the block's start position
+MAX_NOISE = 4.0  # standard deviations, per axis
+STAY_SHARE = 0.1  # the share of HandReach's goals that leave all fingertips where they start
 TIP_SPACE = ((0.75, 0.7, -0.1), (1.25, 1.2, 0.4))  # m, around all that fingertips can reach
-SPACE = ((0.0, 0.0, -0.1), (2.0, 2.0, 1.0))  # m, what a block has left when it is lost
-REST = (1.009, 0.875, 0.17)  # m, where blocks come to rest: the mean over 300 start states
-POSITIONS = ((-0.04, -0.06, 0.0), (0.04, 0.02, 0.06))  # m, of a goal, from there
+BLOCK_WORKSPACE = np.array([[0.0, 0.0, -0.1], [2.0, 2.0, 1.0]])  # m, corners; a block may not leave it
+REST_POSITION = (1.009, 0.875, 0.17)  # m, where blocks come to rest: the mean over 300 start states
+GOAL_OFFSETS = ((-0.04, -0.06, 0.0), (0.04, 0.02, 0.06))  # m, from there to the corners of the goal box
 REACH_THRESHOLD, POSITION_THRESHOLD, ANGLE_THRESHOLD = 0.01, 0.01, 0.1  # m, m, rad
 
 
-def tip_goals(tips: np.ndarray, palm: np.ndarray, num_anchor_goals: int, exclude_achieved: bool) -> BoxGoals:
-    """HandReach's, for fingertips that start at `tips` [5, 3] and a palm at `palm` [3], in m."""
-    meeting, most = palm + MEETING, MOST_NOISE * NOISE + GAP
+def make_tip_goals(tips: np.ndarray, palm: np.ndarray, num_anchor_goals: int, exclude_achieved: bool) -> BoxGoals:
+    """Return HandReach's goals.
+
+    Args:
+        tips: The positions at which the fingertips start, [5, 3], in m.
+        palm: The position of the palm, [3], in m.
+        num_anchor_goals: The number of goals that all-goals information covers.
+        exclude_achieved: Whether goals that hold at the start are left out.
+    """
+    meeting, max_offset = palm + MEETING_OFFSET, MAX_NOISE * NOISE + TIP_GAP
     low, high = (np.tile(corner, 5) for corner in TIP_SPACE)
     return BoxGoals(
-        np.minimum(tips, meeting - most).reshape(-1), np.maximum(tips, meeting + most).reshape(-1),
+        np.minimum(tips, meeting - max_offset).reshape(-1), np.maximum(tips, meeting + max_offset).reshape(-1),
         threshold=REACH_THRESHOLD, distance=euclidean, achieved_bounds=(low, high),
-        sampler=functools.partial(_draw_tips, tips, meeting), num_uniforms=6, num_anchor_goals=num_anchor_goals,
+        sampler=functools.partial(_sample_tip_goals, tips, meeting), num_uniforms=6, num_anchor_goals=num_anchor_goals,
         exclude_achieved=exclude_achieved,
     )  # fmt: skip
 
@@ -39,12 +46,12 @@ class PoseGoals(BoxGoals):
     """HandManipulateBlock's goals: a position in m and a unit quaternion, [..., 7]."""
 
     def __init__(self, num_anchor_goals: int) -> None:
-        low, high = np.array(REST) + POSITIONS
+        low, high = np.array(REST_POSITION) + GOAL_OFFSETS
         one = np.ones(4)
         super().__init__(
             np.r_[low, -one], np.r_[high, one], threshold=1.0, distance=pose_distance,
-            achieved_bounds=(np.r_[SPACE[0], -one], np.r_[SPACE[1], one]),
-            sampler=functools.partial(_draw_pose, low, high), num_uniforms=7, num_anchor_goals=num_anchor_goals,
+            achieved_bounds=(np.r_[BLOCK_WORKSPACE[0], -one], np.r_[BLOCK_WORKSPACE[1], one]),
+            sampler=functools.partial(_sample_poses, low, high), num_uniforms=7, num_anchor_goals=num_anchor_goals,
         )  # fmt: skip
 
     def encode(self, goal: str | int | Array) -> np.ndarray:
@@ -56,42 +63,51 @@ class PoseGoals(BoxGoals):
 
 
 def pose_distance(achieved: Array, desired: Array) -> Array:
-    """How many thresholds poses [..., 7] are apart, in position or in rotation, whichever is more: [...]."""
+    """Return how far poses [..., 7] are apart, in thresholds of position or of rotation, whichever is more: [...]."""
     xp = array_namespace(achieved, desired)
-    apart = euclidean(achieved[..., :3], desired[..., :3]) / POSITION_THRESHOLD
-    turned = angle_between(achieved[..., 3:], desired[..., 3:]) / ANGLE_THRESHOLD
-    return xp.where(apart > turned, apart, turned)
+    position = euclidean(achieved[..., :3], desired[..., :3]) / POSITION_THRESHOLD
+    angle = angle_between(achieved[..., 3:], desired[..., 3:]) / ANGLE_THRESHOLD
+    return xp.where(position > angle, position, angle)
 
 
-def _draw_tips(tips: np.ndarray, meeting: np.ndarray, uniform: Array) -> Array:
-    """HandReach's goals [..., 15] from uniform numbers [..., 6], with fingertips that start at `tips` [5, 3]."""
+def _sample_tip_goals(tips: np.ndarray, meeting: np.ndarray, uniform: Array) -> Array:
+    """Return HandReach's goals [..., 15] for uniform numbers [..., 6] and fingertips that start at `tips` [5, 3].
+
+    The thumb and one other finger meet near `meeting` [3]; the other tips, or all of them, stay where they start.
+    """
     xp = array_namespace(uniform)
-    start, middle = (constant(point, uniform, uniform.dtype) for point in (tips, meeting))
-    met = (middle + NOISE * normals(uniform[..., 1:5]))[..., None, :]
-    way = met - start  # [..., 5, 3]
-    touching = met - GAP * way / xp.sqrt(xp.sum(way**2, axis=-1, keepdims=True))
-    number = constant(np.arange(5), uniform)
-    moves = (number == xp.floor(4 * uniform[..., :1])) | (number == 4)  # [..., 5]
-    moves = moves & (uniform[..., 5:] >= STAY)
+    start, mean = (constant(point, uniform, uniform.dtype) for point in (tips, meeting))
+    target = (mean + NOISE * sample_truncated_normals(uniform[..., 1:5]))[..., None, :]
+    path = target - start  # [..., 5, 3]
+    touching = target - TIP_GAP * path / xp.sqrt(xp.sum(path**2, axis=-1, keepdims=True))
+    finger = constant(np.arange(5), uniform)
+    moves = (finger == xp.floor(4 * uniform[..., :1])) | (finger == 4)  # [..., 5]
+    moves = moves & (uniform[..., 5:] >= STAY_SHARE)
     goals = xp.where(moves[..., None], touching, start)
     return xp.reshape(goals, (*goals.shape[:-2], 15))
 
 
-def _draw_pose(low: np.ndarray, high: np.ndarray, uniform: Array) -> Array:
-    """HandManipulateBlock's goals [..., 7] from uniform numbers [..., 7]."""
+def _sample_poses(low: np.ndarray, high: np.ndarray, uniform: Array) -> Array:
+    """Return HandManipulateBlock's goals [..., 7] for uniform numbers [..., 7]."""
     xp = array_namespace(uniform)
-    least, most = (constant(corner, uniform, uniform.dtype) for corner in (low, high))
-    return xp.concat([least + uniform[..., :3] * (most - least), draw_turn(uniform[..., 3:])], axis=-1)
+    low, high = (constant(corner, uniform, uniform.dtype) for corner in (low, high))
+    return xp.concat([low + uniform[..., :3] * (high - low), sample_rotation(uniform[..., 3:])], axis=-1)
 
 
-def draw_turn(uniform: Array) -> Array:
-    """Quaternions [..., 4] from uniform numbers [..., 4]: by up to pi either way, about a line to a point of a cube."""
+def sample_rotation(uniform: Array) -> Array:
+    """Return quaternions [..., 4] for uniform numbers [..., 4].
+
+    They rotate by up to pi in either direction about the line from a cube's centre to a uniform point of the cube.
+    """
     return from_axis_angle(2 * uniform[..., 1:] - 1, np.pi * (2 * uniform[..., 0] - 1))
 
 
-def normals(uniform: Array) -> Array:
-    """Three standard normal numbers [..., 3], cut off at `MOST_NOISE`, from uniform ones [..., 4] (Box and Muller)."""
+def sample_truncated_normals(uniform: Array) -> Array:
+    """Return three standard normal numbers [..., 3] for uniform numbers [..., 4], clipped to +-`MAX_NOISE`.
+
+    The method is that of Box and Muller.
+    """
     xp = array_namespace(uniform)
     radius, angle = xp.sqrt(-2 * xp.log(1 - uniform[..., :2])), 2 * np.pi * uniform[..., 2:]
     normals = xp.concat([radius * xp.cos(angle), (radius * xp.sin(angle))[..., :1]], axis=-1)
-    return xp.clip(normals, -MOST_NOISE, MOST_NOISE)
+    return xp.clip(normals, -MAX_NOISE, MAX_NOISE)

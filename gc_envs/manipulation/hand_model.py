@@ -1,9 +1,9 @@
-"""The Shadow Hand as a MuJoCo model: the XML of an installed Gymnasium-Robotics, edited so that both physics engines
-take it and neither computes what cannot matter. Units: m, rad, s.
+"""The Shadow Hand as a MuJoCo model. Units: m, rad, s.
 
-No class of Gymnasium-Robotics is imported, and none of its files is copied. The one thing that the edits change in the
-mechanics is the forearm's collision shape, a convex mesh there and a capsule here: it is met only by a block that has
-left the palm.
+It is the XML of an installed Gymnasium-Robotics, edited so that all physics backends accept it and none computes what
+cannot matter. No class of Gymnasium-Robotics is imported, and none of its files is copied. The edits change one thing
+in the mechanics, the forearm's collision shape, which is a convex mesh there and a capsule here: only a block that has
+left the palm can touch it.
 """
 
 from pathlib import Path
@@ -15,19 +15,22 @@ from gc_envs.manipulation.assets import robotics_assets
 from gc_envs.manipulation.hand_visuals import add_visuals
 
 TIPS = tuple(f"robot0:S_{finger}tip" for finger in ("ff", "mf", "rf", "lf", "th"))  # fore, middle, ring, little, thumb
-FOREARM = ((0, 0.01, 0.154), (0.067, 0.047, 0))  # a capsule along the mesh: centre, and radius and half length
-BLOCK = 0.025  # half the block's edge
-SLACK = 0.05  # rad, by which joints may be pushed beyond their limits
-MOST_CONTACTS = 24  # of one kind, that MJX keeps; with random actions there are up to 23 of all kinds
+FOREARM_CAPSULE = ((0, 0.01, 0.154), (0.067, 0.047, 0))  # along the mesh: centre; radius and half length
+BLOCK_HALF_SIZE = 0.025  # half the block's edge
+JOINT_MARGIN = 0.05  # rad, by which joints may be pushed beyond their limits
+MAX_CONTACTS = 24  # of one kind, that MJX keeps; with random actions there are up to 23 of all kinds
 
 
-def build(file: str, visual: bool = False) -> mujoco.MjModel:
-    """The compiled model of "reach.xml" or "manipulate_block.xml"; with `visual`, the same mechanics with the meshes.
+def build_model(file: str, visual: bool = False) -> mujoco.MjModel:
+    """Return the compiled model of one of Gymnasium-Robotics' files.
 
-    Both have the same coordinates, controls and sensors, so that a state of one is a state of the other.
+    Args:
+        file: "reach.xml" or "manipulate_block.xml".
+        visual: Whether to keep the meshes and add light for frames. The mechanics, coordinates, controls and sensors
+            are the same, so that a state of one model is a state of the other.
 
     Raises:
-        ModuleNotFoundError: where Gymnasium-Robotics is not installed.
+        ModuleNotFoundError: If Gymnasium-Robotics is not installed.
     """
     spec = mujoco.MjSpec.from_file(str(assets() / file))
     for name in ("floor0", "target"):  # bodies that show goals
@@ -35,13 +38,13 @@ def build(file: str, visual: bool = False) -> mujoco.MjModel:
             spec.delete(body)
     for item in [*spec.sensors, *(site for site in spec.sites if site.name not in TIPS)]:
         spec.delete(item)
-    _collisions(spec)
-    _tendons(spec)
+    _remove_collisions(spec)
+    _remove_tendons(spec)
     for tip in TIPS:
         site = dict(objtype=mujoco.mjtObj.mjOBJ_SITE, objname=tip)
         spec.add_sensor(name=tip, type=mujoco.mjtSensor.mjSENS_FRAMEPOS, **site)
     spec.option.iterations, spec.option.ls_iterations = 10, 20  # MuJoCo C moves as with the XML's 20 and 50
-    spec.add_numeric(name="max_contact_points", data=[MOST_CONTACTS])
+    spec.add_numeric(name="max_contact_points", data=[MAX_CONTACTS])
     spec.compiler.discardvisual = not visual
     if visual:
         add_visuals(spec)
@@ -49,10 +52,10 @@ def build(file: str, visual: bool = False) -> mujoco.MjModel:
 
 
 def assets() -> Path:
-    """Where the installed Gymnasium-Robotics keeps the hand's models.
+    """Return the folder of the hand's models in the installed Gymnasium-Robotics.
 
     Raises:
-        ModuleNotFoundError: where it is not installed.
+        ModuleNotFoundError: If it is not installed.
     """
     folder = robotics_assets()
     if folder is None:
@@ -62,8 +65,11 @@ def assets() -> Path:
     return folder / "hand"
 
 
-def _collisions(spec: mujoco.MjSpec) -> None:
-    """Leave out what never touches: the hand and the floor, and boxes of 2 mm in the thumb, but for two fingertips."""
+def _remove_collisions(spec: mujoco.MjSpec) -> None:
+    """Remove collisions that never happen.
+
+    These are those of the hand with the floor, and those of boxes of 2 mm in the thumb, except with two fingertips.
+    """
     spec.geom("floor0").conaffinity = 0  # the block, and nothing else, may still fall on it
     for name in ("robot0:V_thbase", "robot0:V_thhub"):
         spec.geom(name).contype = spec.geom(name).conaffinity = 0
@@ -71,15 +77,15 @@ def _collisions(spec: mujoco.MjSpec) -> None:
         spec.add_pair(geomname1=f"robot0:C_{finger}distal", geomname2="robot0:V_thhub", condim=4, margin=0.0005)
     forearm = spec.geom("robot0:C_forearm")
     forearm.type, forearm.meshname = mujoco.mjtGeom.mjGEOM_CAPSULE, ""
-    forearm.pos, forearm.size = FOREARM
+    forearm.pos, forearm.size = FOREARM_CAPSULE
 
 
-def _tendons(spec: mujoco.MjSpec) -> None:
-    """Leave out the tendons whose limits no pose of the hand can reach: all but the coupled finger joints'."""
+def _remove_tendons(spec: mujoco.MjSpec) -> None:
+    """Remove the tendons whose limits no pose of the hand can reach: all but those of the coupled finger joints."""
     for tendon in spec.tendons:
         low = high = 0.0
         for wrap in tendon.path:
-            ends = wrap.coef * (np.array(wrap.target.range) + [-SLACK, SLACK])
+            ends = wrap.coef * (np.array(wrap.target.range) + [-JOINT_MARGIN, JOINT_MARGIN])
             low, high = low + ends.min(), high + ends.max()
         if tendon.range[0] < low and high < tendon.range[1]:
             spec.delete(tendon)

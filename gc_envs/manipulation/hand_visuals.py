@@ -1,16 +1,16 @@
-"""How the Shadow Hand looks in pictures. Nothing here collides or weighs anything."""
+"""The appearance of the Shadow Hand in frames. Nothing here collides or has mass."""
 
 import mujoco
 
 from gc_envs.manipulation.scene import add_scene
 
-PALM = (1.0, 0.9, 0.16)  # about the middle of what moves, in m
+CENTER = (1.0, 0.9, 0.16)  # m, about the middle of what moves
 
 
 def add_visuals(spec: mujoco.MjSpec) -> None:
-    """Light, a floor that is seen, and a camera that looks into the palm from the fingertips' side."""
-    x, y, z = PALM
-    add_scene(spec, eye=(x + 0.22, y - 0.42, z + 0.36), at=PALM, fovy=32, tile=0.1)
+    """Add light, a visible floor and a camera that looks into the palm from the fingertips' side."""
+    x, y, z = CENTER
+    add_scene(spec, camera_position=(x + 0.22, y - 0.42, z + 0.36), look_at=CENTER, fovy=32, tile_size=0.1)
     spec.geom("floor0").material = "floor"
     spec.material("robot0:MatViz").rgba = [0.78, 0.79, 0.82, 1]
     for material in spec.materials:

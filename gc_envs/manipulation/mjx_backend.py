@@ -1,107 +1,118 @@
-"""MJX: MuJoCo written in JAX, and on NVIDIA Warp. A lane's state is `SimState` alone; the rest comes from a blank."""
+"""MJX: MuJoCo written in JAX, and the same on NVIDIA Warp.
+
+An environment's state is `SimState` alone. All other fields of MJX's data come from a template that the model makes.
+"""
 
 import contextlib
 import functools
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import mujoco
 import numpy as np
 
-with contextlib.redirect_stdout(io.StringIO()):  # it prints that Warp is not there
+with contextlib.redirect_stdout(io.StringIO()):  # it prints that Warp is not installed
     from mujoco import mjx
 
-from gc_envs.manipulation.physics import PhysicsTask, SimState, SimulateFn
+from gc_envs.manipulation.sim_state import SimState, SimulateFn
 
-CONTACTS = 64  # that Warp has room for in a lane; more than the robots here ever have
+MAX_CONTACTS = 64  # that Warp has room for in an environment; more than the robots here ever have
 
 
-def mjx_simulator(task: PhysicsTask) -> SimulateFn:
-    """The simulator of `task` in MJX, compiled by XLA.
+def make_mjx_simulate_fn(model: mujoco.MjModel) -> SimulateFn:
+    """Return the simulator of one state of `model` in MJX, compiled by XLA.
 
     Raises:
-        NotImplementedError: for a model with a feature that MJX lacks, which it names.
+        NotImplementedError: If the model has a feature that MJX lacks; the message names it.
     """
-    with _supported("MJX"):
-        fixed = mjx.put_model(task.model, impl="jax"), mjx.make_data(task.model, impl="jax")
+    with _unsupported_features_named("MJX"):
+        fixed = mjx.put_model(model, impl="jax"), mjx.make_data(model, impl="jax")
         fixed = jax.tree.map(np.asarray, fixed)  # on no device, and constants of whatever is compiled
 
     def simulate(state: SimState, substeps: int) -> SimState:
-        model, blank = jax.tree.map(jnp.asarray, fixed)
+        mjx_model, template = jax.tree.map(jnp.asarray, fixed)
 
         def substep(_: int, state: SimState) -> SimState:
-            data = mjx.step(model, _fill(blank, state))
+            data = mjx.step(mjx_model, _fill(template, state))
             return state._replace(qpos=data.qpos, qvel=data.qvel, qacc_warmstart=data.qacc_warmstart)
 
         with jax.default_matmul_precision("highest"):  # a GPU would round factors to 10 bits
             if substeps:
                 state = jax.lax.fori_loop(0, substeps, substep, state)
-            data = mjx.sensor_pos(model, mjx.fwd_position(model, _fill(blank, state)))
-            data = mjx.sensor_vel(model, mjx.fwd_velocity(model, data))
+            data = mjx.sensor_pos(mjx_model, mjx.fwd_position(mjx_model, _fill(template, state)))
+            data = mjx.sensor_vel(mjx_model, mjx.fwd_velocity(mjx_model, data))
         return state._replace(sensordata=data.sensordata)
 
     return simulate
 
 
-def warp_simulator(task: PhysicsTask) -> SimulateFn:
-    """The simulator of `task` in MJX on Warp. A lane with more contacts than there is room for becomes NaN: a fault.
+def make_warp_simulate_fn(model: mujoco.MjModel) -> SimulateFn:
+    """Return the simulator of one state of `model` in MJX on Warp.
+
+    An environment with more contacts than there is room for becomes NaN, so that it counts as diverged.
 
     Raises:
-        NotImplementedError: for a model with a feature that Warp lacks, which it names.
+        NotImplementedError: If the model has a feature that Warp lacks; the message names it.
     """
-    rows = 6 * task.model.neq + task.model.njnt + task.model.nv + 2 * task.model.ntendon + 6 * CONTACTS
+    max_constraints = 6 * model.neq + model.njnt + model.nv + 2 * model.ntendon + 6 * MAX_CONTACTS
 
     @functools.cache
-    def fixed(lanes: int) -> tuple[Any, Any]:
-        with _supported("Warp"):
-            blank = mjx.make_data(task.model, impl="warp", naconmax=lanes * CONTACTS, njmax=rows)
-            return mjx.put_model(task.model, impl="warp"), blank
+    def fixed(num_envs: int) -> tuple[Any, Any]:
+        with _unsupported_features_named("Warp"):
+            template = mjx.make_data(model, impl="warp", naconmax=num_envs * MAX_CONTACTS, njmax=max_constraints)
+            return mjx.put_model(model, impl="warp"), template
 
-    def simulate(state: SimState, substeps: int, lanes: int) -> SimState:
-        model, blank = fixed(lanes)
+    def simulate(state: SimState, substeps: int, num_envs: int) -> SimState:
+        mjx_model, template = fixed(num_envs)
 
         def substep(_: int, carry: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
-            data = mjx.step(model, carry[0])
+            data = mjx.step(mjx_model, carry[0])
             return data, carry[1] | data._impl.overflow
 
-        carry = _fill(blank, state), blank._impl.overflow
+        carry = _fill(template, state), template._impl.overflow
         data, overflow = jax.lax.fori_loop(0, substeps, substep, carry) if substeps else carry
-        seen = mjx.forward(model, data)  # current sensors, and another warm start
-        qpos = jnp.where(overflow | seen._impl.overflow, jnp.nan, data.qpos)
-        return state._replace(qpos=qpos, qvel=data.qvel, qacc_warmstart=data.qacc_warmstart, sensordata=seen.sensordata)
+        after = mjx.forward(mjx_model, data)  # current sensors, and another warm start
+        qpos = jnp.where(overflow | after._impl.overflow, jnp.nan, data.qpos)
+        return state._replace(
+            qpos=qpos, qvel=data.qvel, qacc_warmstart=data.qacc_warmstart, sensordata=after.sensordata
+        )
 
-    return lambda state, substeps: _counted((), functools.partial(simulate, substeps=substeps))(state)
+    return lambda state, substeps: _with_num_envs((), functools.partial(simulate, substeps=substeps))(state)
 
 
-def _counted(batch: tuple[int, ...], simulate: Callable[..., SimState]) -> Callable[[SimState], SimState]:
-    """`simulate` for states [*batch, ...], told their number: in Warp, all lanes share the room for contacts."""
+def _with_num_envs(batch: tuple[int, ...], simulate: Callable[..., SimState]) -> Callable[[SimState], SimState]:
+    """Return `simulate` for states [*batch, ...], called with their number `num_envs`.
+
+    In Warp all environments share the room for contacts, whose size must be known.
+    """
 
     @jax.custom_batching.custom_vmap
     def run(state: SimState) -> SimState:
-        lanes = math.prod(batch)
-        flat = jax.tree.map(lambda x: x.reshape(lanes, *x.shape[len(batch) :]), state)
-        result = jax.vmap(functools.partial(simulate, lanes=lanes))(flat)
+        num_envs = math.prod(batch)
+        flat = jax.tree.map(lambda x: x.reshape(num_envs, *x.shape[len(batch) :]), state)
+        result = jax.vmap(functools.partial(simulate, num_envs=num_envs))(flat)
         return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), result)
 
     @run.def_vmap
     def _(size: int, batched: list[SimState], state: SimState) -> tuple[SimState, SimState]:
         whole = jax.tree.map(lambda x, b: x if b else jnp.broadcast_to(x, (size, *x.shape)), state, batched[0])
-        return _counted((size, *batch), simulate)(whole), jax.tree.map(lambda _: True, whole)
+        return _with_num_envs((size, *batch), simulate)(whole), jax.tree.map(lambda _: True, whole)
 
     return run
 
 
-def _fill(blank: Any, state: SimState) -> Any:
-    """MJX's data with all of `state` but its sensors."""
-    return blank.replace(**{field: getattr(state, field) for field in SimState._fields[:-1]})
+def _fill(template: Any, state: SimState) -> Any:
+    """Return MJX's data with all of `state` but its sensors, which follow from the rest."""
+    return template.replace(**{field: getattr(state, field) for field in SimState._fields[:-1]})
 
 
 @contextlib.contextmanager
-def _supported(name: str) -> Any:
-    """Make arrays outside any trace that is under way, and say which feature of a model is missing."""
+def _unsupported_features_named(name: str) -> Iterator[None]:
+    """Build a model outside any trace that is under way, and name the backend in errors about missing features."""
     try:
         with jax.ensure_compile_time_eval():
             yield

@@ -1,7 +1,7 @@
 """The Panda tasks: reach, push, slide, pick and place.
 
-Source: panda_mujoco_gym, "Open-Source Reinforcement Learning Environments Implemented in MuJoCo with Franka
-Manipulator" (arXiv 2312.13788), for all but reach, which has none.
+The source is panda_mujoco_gym, "Open-Source Reinforcement Learning Environments Implemented in MuJoCo with Franka
+Manipulator" (arXiv 2312.13788), except for reach, which is not among its tasks.
 """
 
 import difflib
@@ -13,36 +13,28 @@ import numpy as np
 
 from gc_envs.core.arrays import Array, array_namespace, constant
 from gc_envs.core.goals import BoxGoals, euclidean
-from gc_envs.manipulation.panda_model import DOWN, GRIP_RANGE, HOME, NEUTRAL, PAD, Item, Row, build
-from gc_envs.manipulation.physics import PhysicsTask, SimState, outside
+from gc_envs.manipulation.panda_model import DOWN, FINGER_TARGET_RANGE, HOME, NEUTRAL_JOINTS, PAD_SIZE, build_model
+from gc_envs.manipulation.panda_variants import VARIANTS, PandaVariant
+from gc_envs.manipulation.physics import PhysicsTask, outside_box
 from gc_envs.manipulation.rotations import to_euler
+from gc_envs.manipulation.sim_state import SimState
 
-STRIDE = 0.05  # m, what an action of 1 moves the end-effector's target by
-GRIP = 0.02  # m, what an action of 1 moves each finger's target by
-LOWEST = PAD[2]  # m, of the end-effector's target: the fingertips touch the table
+TIP_DISPLACEMENT = 0.05  # m, by which an action of 1 moves the end-effector's target
+FINGER_DISPLACEMENT = 0.02  # m, by which an action of 1 moves each finger's target
+MIN_TIP_HEIGHT = PAD_SIZE[2]  # m, of the end-effector's target: the fingertips touch the table
 THRESHOLD = 0.05  # m
-SLACK = 0.01  # m, by which a commanded goal may leave a height that all drawn goals share
-START = ((0.45, -0.15), (0.75, 0.15))  # m, where items start
-SPACE = ((-4.0, -4.0, -0.05), (4.0, 4.0, 4.0))  # m, what an item or the end-effector has left when it is lost
-
-ROWS = {
-    "reach": Row(None, False, ((0.49, -0.15, 0.05), (0.79, 0.15, 0.35))),  # 0.15 m about the end-effector's start
-    "push": Row(Item("box", (0.02, 0.02, 0.02), 1.0, 0.5), False, ((0.45, -0.15, 0.02), (0.75, 0.15, 0.02)), START),
-    "slide": Row(Item("puck", (0.03, 0.03, 0.02), 1.0, 0.1), False, ((0.85, -0.15, 0.02), (1.15, 0.15, 0.02)), START),
-    "pick_and_place": Row(
-        Item("box", (0.02, 0.02, 0.02), 0.1, 1.0), True, ((0.45, -0.15, 0.02), (0.75, 0.15, 0.22)), START, on_table=0.3
-    ),
-}  # fmt: skip
+GOAL_MARGIN = 0.01  # m, by which a given goal may leave a height that all sampled goals share
+WORKSPACE = np.array([[-4.0, -4.0, -0.05], [4.0, 4.0, 4.0]])  # m, corners; nothing may leave it
 
 
 class PandaTask(PhysicsTask):
-    """A Panda arm whose end-effector (the point between the fingertips, pointing down) is moved by displacements.
+    """A Panda arm whose end-effector is moved by displacements.
 
-    Action, float32 in [-1, 1]: the end-effector's displacement along x, y, z in units of 5 cm, and for
-    "pick_and_place" the gripper (> 0 opens, < 0 closes, the further from 0 the faster and the firmer). One step takes
-    40 ms, in which a displacement is begun, not finished. Achieved goal: position of the item ("reach": of the
-    end-effector), [3] in m; reached within 5 cm. The reward is 0 there and -1 elsewhere, or minus the distance in m
-    with `dense`.
+    The end-effector is the point between the fingertips, which point down. Action, float32 in [-1, 1]: the
+    end-effector's displacement along x, y, z in units of 5 cm, and for "pick_and_place" the gripper (> 0 opens, < 0
+    closes, the further from 0 the faster and the firmer). One step takes 40 ms, in which a displacement is begun, not
+    finished. Achieved goal: the position of the item ("reach": of the end-effector), [3] in m. A goal is achieved
+    within 5 cm. The reward is 0 there and -1 elsewhere, or minus the distance in m with `dense`.
 
     Observation, float32, in the frame of the robot's base (x to the front, z up, the table at z = 0):
 
@@ -57,19 +49,21 @@ class PandaTask(PhysicsTask):
     | 15:18 | item, angular velocity, about the base's axes | rad/s |
 
     Items are the source's: cubes of 4 cm (1 kg to be pushed, 0.1 kg to be picked up) and a puck of 1 kg, 6 cm across.
-    What differs, since an action takes 20 substeps of 2 ms here and 250 there: the friction on the table of the pushed
-    cube (0.5, not 1: of 80 fast pushes at heights of 12 to 36 mm, 49 rolled it over, and all of them at 1) and of the
-    puck (0.1, not 0.04: it comes to rest within the horizon), and the puck's height (4 cm, not 6: the palm clears it).
+    An action takes 20 substeps of 2 ms here and 250 in the source, and therefore three things differ: the friction on
+    the table of the pushed cube (0.5, not 1: of 80 fast pushes at heights of 12 to 36 mm, 49 rolled it over, and all of
+    them at 1) and of the puck (0.1, not 0.04: it comes to rest within the horizon), and the puck's height (4 cm, not 6:
+    the palm clears it).
 
     Args:
         variant: "reach", "push", "slide" or "pick_and_place".
-        dense: the reward is minus the distance.
-        num_anchor_goals: how many goals all-goals information covers.
-        backend, threads: see `PhysicsTask`.
+        dense: Whether the reward is minus the distance.
+        num_anchor_goals: The number of goals that all-goals information covers.
+        backend: See `PhysicsTask`.
+        threads: See `PhysicsTask`.
 
     Raises:
-        ValueError: for an unknown variant or backend, or fewer than one anchor goal.
-        ModuleNotFoundError: for a backend that is not installed.
+        ValueError: If the variant or the backend is unknown, or there is not at least one anchor goal.
+        ModuleNotFoundError: If the backend is not installed.
     """
 
     horizon = 50
@@ -78,114 +72,125 @@ class PandaTask(PhysicsTask):
     def __init__(
         self, variant: str, dense: bool = False, num_anchor_goals: int = 64, backend: str = "auto", threads: int = 0
     ) -> None:
-        if variant not in ROWS:
-            near = difflib.get_close_matches(variant, ROWS, n=1, cutoff=0)
-            raise ValueError(f"unknown variant {variant!r}; did you mean {near[0]!r}? There are {list(ROWS)}")
-        self.variant, self.row = variant, ROWS[variant]
-        super().__init__(build(self.row), backend=backend, threads=threads)
-        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (4 if self.row.gripper else 3,), np.float32)
-        self.observation_space = _observation_space(self.row)
-        self.goals = _goals(self.row, dense, num_anchor_goals)
-        self.num_start_uniforms = 0 if self.row.item is None else 2
+        if variant not in VARIANTS:
+            near = difflib.get_close_matches(variant, VARIANTS, n=1, cutoff=0)
+            raise ValueError(f"unknown variant {variant!r}; did you mean {near[0]!r}? There are {list(VARIANTS)}")
+        self.variant = VARIANTS[variant]
+        super().__init__(build_model(self.variant), backend=backend, threads=threads)
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (4 if self.variant.gripper else 3,), np.float32)
+        self.observation_space = _observation_space(self.variant)
+        self.goals = _make_goals(self.variant, dense, num_anchor_goals)
+        self.num_start_uniforms = 0 if self.variant.item is None else 2
         self._home = settle(self.model)
+        self._workspace = np.tile(WORKSPACE, 1 if self.variant.item is None else 2)
         self._sensors = {
             (sensor := self.model.sensor(i)).name: slice(sensor.adr[0], sensor.adr[0] + sensor.dim[0])
             for i in range(self.model.nsensor)
         }
-        if self.row.gripper:
+        if self.variant.gripper:
             self._fingers = [self.model.joint(side).qposadr[0] for side in ("left", "right")]
 
     def visual_model(self) -> mujoco.MjModel:
-        """The same mechanics with light, meshes and colours, for pictures."""
-        return build(self.row, visual=True)
+        """Return the same mechanics with light, meshes and colors, for frames."""
+        return build_model(self.variant, visual=True)
 
-    def start(self, uniform: Array) -> SimState:
-        """The arm at rest in its start pose, and the item at rest on the table where `uniform` [..., 2] says."""
-        xp, state = array_namespace(uniform), self.repeated(self._home, uniform)
-        if self.row.start_box is None:
+    def initial_state(self, uniform: Array) -> SimState:
+        """Return the arm at rest in its start pose, and the item at rest at x and y that `uniform` [..., 2] gives."""
+        xp, state = array_namespace(uniform), self.broadcast_state(self._home, uniform)
+        if self.variant.start_box is None:
             return state
-        low, high = (constant(np.asarray(corner), uniform, uniform.dtype) for corner in self.row.start_box)
+        low, high = (constant(np.asarray(corner), uniform, uniform.dtype) for corner in self.variant.start_box)
         # qpos ends with the item's free joint: x, y, z and a quaternion.
         qpos = xp.concat([state.qpos[..., :-7], low + uniform * (high - low), state.qpos[..., -5:]], axis=-1)
         return state._replace(qpos=qpos)
 
-    def act(self, state: SimState, action: Array) -> SimState:
+    def set_controls(self, state: SimState, action: Array) -> SimState:
         xp = array_namespace(state.qpos)
-        tip = self._sensor(state, "tip_pos") + STRIDE * action[..., :3]
-        tip = xp.concat([tip[..., :2], xp.clip(tip[..., 2:], LOWEST, None)], axis=-1)
-        state = state._replace(mocap_pos=tip[..., None, :])
-        if not self.row.gripper:
+        tip = self._sensor(state, "tip_pos") + TIP_DISPLACEMENT * action[..., :3]
+        height = xp.maximum(tip[..., 2:], MIN_TIP_HEIGHT)  # xp.clip takes NumPy ten times as long
+        state = state._replace(mocap_pos=xp.concat([tip[..., :2], height], axis=-1)[..., None, :])
+        if not self.variant.gripper:
             return state
-        finger = xp.clip(self._width(state) / 2 + GRIP * action[..., 3:], *GRIP_RANGE)
+        finger = self._width(state) / 2 + FINGER_DISPLACEMENT * action[..., 3:]
+        finger = xp.minimum(xp.maximum(finger, FINGER_TARGET_RANGE[0]), FINGER_TARGET_RANGE[1])
         return state._replace(ctrl=xp.concat([finger, finger], axis=-1))
 
-    def features(self, state: SimState) -> Array:
+    def raw_observation(self, state: SimState) -> Array:
         xp = array_namespace(state.qpos)
         parts = [self._sensor(state, "tip_pos"), self._sensor(state, "tip_vel")]
-        if self.row.gripper:
+        if self.variant.gripper:
             parts.append(self._width(state))
-        if self.row.item is not None:
+        if self.variant.item is not None:
             parts += [self._sensor(state, "item_pos"), to_euler(self._sensor(state, "item_quat"))]
             parts += [self._sensor(state, "item_vel"), self._sensor(state, "item_spin")]
         return xp.concat(parts, axis=-1)
 
-    def reached(self, state: SimState) -> Array:
-        return self._sensor(state, "tip_pos" if self.row.item is None else "item_pos")
+    def raw_achieved_goal(self, state: SimState) -> Array:
+        return self._sensor(state, "tip_pos" if self.variant.item is None else "item_pos")
 
-    def lost(self, state: SimState) -> Array:
-        return outside(self._sensor(state, "tip_pos"), SPACE) | outside(self.reached(state), SPACE)
+    def out_of_workspace(self, state: SimState) -> Array:
+        """Return whether the end-effector or the item has left the workspace, bool [...]."""
+        positions = self._sensor(state, "tip_pos")
+        if self.variant.item is not None:  # one call for both positions costs less than two
+            item = self._sensor(state, "item_pos")
+            positions = array_namespace(item).concat([positions, item], axis=-1)
+        return outside_box(positions, *self._workspace)
 
     def _sensor(self, state: SimState, name: str) -> Array:
         return state.sensordata[..., self._sensors[name]]
 
     def _width(self, state: SimState) -> Array:
-        """The distance between the fingers: [..., 1]."""
+        """Return the distance between the fingers, [..., 1] in m."""
         left, right = self._fingers
         return state.qpos[..., left : left + 1] + state.qpos[..., right : right + 1]
 
 
 def settle(model: mujoco.MjModel) -> SimState:
-    """The state in which the arm has come to rest at `HOME`, with an item at rest in the middle of its start box."""
+    """Return the state in which the arm has come to rest at `HOME`, and an item in the middle of its start box."""
     data = mujoco.MjData(model)
-    data.qpos[: len(NEUTRAL)] = NEUTRAL
+    data.qpos[: len(NEUTRAL_JOINTS)] = NEUTRAL_JOINTS
     data.mocap_pos[0], data.mocap_quat[0] = HOME, DOWN
     mujoco.mj_step(model, data, nstep=2000)
     data.qvel[:] = 0
     return SimState(*(np.array(getattr(data, name)) for name in SimState._fields))
 
 
-def _goals(row: Row, dense: bool, num_anchor_goals: int) -> BoxGoals:
-    low, high = np.asarray(row.goal_box)
-    flat = low[2] == high[2]  # such goals take a number for x and y each; the others one for z too
-    slack = np.where(low == high, SLACK, 0)
+def _make_goals(variant: PandaVariant, dense: bool, num_anchor_goals: int) -> BoxGoals:
+    low, high = np.asarray(variant.goal_box)
+    flat = low[2] == high[2]  # such goals take a uniform number each for x and y; the others take one for z too
+    margin = np.where(low == high, GOAL_MARGIN, 0)
     return BoxGoals(
-        low - slack, high + slack, threshold=THRESHOLD, distance=euclidean,
-        achieved_bounds=(np.array(SPACE[0]), np.array(SPACE[1])),
-        sampler=functools.partial(_draw, low, high, row.on_table), num_uniforms=2 if flat else 4 if row.on_table else 3,
-        dense=dense, num_anchor_goals=num_anchor_goals,
+        low - margin, high + margin, threshold=THRESHOLD, distance=euclidean,
+        achieved_bounds=(WORKSPACE[0], WORKSPACE[1]),
+        sampler=functools.partial(_sample_goals, low, high, variant.on_table),
+        num_uniforms=2 if flat else 4 if variant.on_table else 3, dense=dense, num_anchor_goals=num_anchor_goals,
     )  # fmt: skip
 
 
-def _draw(low: np.ndarray, high: np.ndarray, on_table: float, uniform: Array) -> Array:
-    """Goals [..., 3] uniform in the box; with a fourth number below `on_table`, at its lowest height."""
+def _sample_goals(low: np.ndarray, high: np.ndarray, on_table: float, uniform: Array) -> Array:
+    """Return goals [..., 3] that are uniform in the box from `low` to `high` [3].
+
+    `uniform` [..., 2], [..., 3] or [..., 4] has numbers for x and y, then for z (default: the lowest height), and then
+    one that puts the goal at the lowest height if it is below `on_table`.
+    """
     xp = array_namespace(uniform)
     if uniform.shape[-1] == 2:
         uniform = xp.concat([uniform, xp.zeros_like(uniform[..., :1])], axis=-1)
     elif uniform.shape[-1] == 4:
-        lifted = xp.where(uniform[..., 3:] < on_table, xp.zeros_like(uniform[..., 2:3]), uniform[..., 2:3])
-        uniform = xp.concat([uniform[..., :2], lifted], axis=-1)
+        height = xp.where(uniform[..., 3:] < on_table, xp.zeros_like(uniform[..., 2:3]), uniform[..., 2:3])
+        uniform = xp.concat([uniform[..., :2], height], axis=-1)
     low, high = (constant(corner, uniform, uniform.dtype) for corner in (low, high))
     return low + uniform * (high - low)
 
 
-def _observation_space(row: Row) -> gymnasium.spaces.Box:
-    """Bounds wider than anything met in ordinary play."""
-    place = list(zip(*SPACE))
-    bounds = place + 3 * [(-10.0, 10.0)]
-    if row.gripper:
+def _observation_space(variant: PandaVariant) -> gymnasium.spaces.Box:
+    """Return bounds that are wider than all that is met in ordinary play."""
+    position = list(zip(*WORKSPACE))
+    bounds = position + 3 * [(-10.0, 10.0)]
+    if variant.gripper:
         bounds += [(-0.05, 0.15)]
-    if row.item is not None:
-        bounds += place + [(-np.pi, np.pi), (-np.pi / 2, np.pi / 2), (-np.pi, np.pi)]
+    if variant.item is not None:
+        bounds += position + [(-np.pi, np.pi), (-np.pi / 2, np.pi / 2), (-np.pi, np.pi)]
         bounds += 3 * [(-10.0, 10.0)] + 3 * [(-300.0, 300.0)]
     low, high = np.array(bounds, np.float32).T
     return gymnasium.spaces.Box(low, high, dtype=np.float32)

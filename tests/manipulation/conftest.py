@@ -7,11 +7,11 @@ import pytest
 
 from gc_envs.manipulation.panda import PandaTask
 
-LANES = 8
+NUM_ENVS = 8
 
 
 class Compiled(NamedTuple):
-    """A task of `LANES` lanes, and its functions as compiled programs."""
+    """A task, and its functions as compiled programs for `NUM_ENVS` environments."""
 
     task: PandaTask
     reset: object  # keys [8] -> states

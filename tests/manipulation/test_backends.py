@@ -29,7 +29,7 @@ def installed(monkeypatch):
 
 def test_names_of_backends(installed):
     installed("mujoco", "mujoco.mjx", "warp")
-    assert [backends.resolve(name) for name in ("c", "mjx", "warp")] == ["c", "mjx", "warp"]
+    assert [backends.resolve_backend(name) for name in ("c", "mjx", "warp")] == ["c", "mjx", "warp"]
     with pytest.raises(ValueError, match=r"backend='bullet' is not one of \['auto', 'c', 'mjx', 'warp'\]"):
         ToyPush(backend="bullet")
 
@@ -41,7 +41,7 @@ def test_names_of_backends(installed):
 def test_a_backend_that_is_not_installed(installed, backend, there, extra):
     installed(*there)
     with pytest.raises(ModuleNotFoundError, match=rf'backend=.{backend}. needs .*pip install "gc_envs\[{extra}\]"'):
-        backends.resolve(backend)
+        backends.resolve_backend(backend)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_backend_that_is_not_installed(installed, backend, there, extra):
 def test_auto_is_c_without_a_gpu(installed, monkeypatch, modules, platform, expected):
     installed("mujoco", "mujoco.mjx", *modules)
     monkeypatch.setattr(jax, "default_backend", lambda: platform)
-    assert backends.resolve("auto") == expected
+    assert backends.resolve_backend("auto") == expected
 
 
 def test_a_number_of_threads_is_not_negative():
@@ -85,8 +85,8 @@ def test_compiler_options_are_for_mjx_on_a_cpu(monkeypatch):
     assert ToyPush(backend="mjx").compiler_options is None
 
 
-def starts(task, lanes):
-    return jax.jit(jax.vmap(task.reset), compiler_options=task.compiler_options)(jax.random.split(KEY, lanes))
+def starts(task, num_envs):
+    return jax.jit(jax.vmap(task.reset), compiler_options=task.compiler_options)(jax.random.split(KEY, num_envs))
 
 
 def rolled(task, state, actions):
@@ -102,22 +102,22 @@ def rolled(task, state, actions):
 
 def in_c(task, state, actions):
     """The same as `rolled`, by `MujocoSimulator` from the same float32 state on every step."""
-    lanes, trail = np.arange(actions.shape[1]), []
-    world = MujocoSimulator(task, len(lanes))
+    indices, trail = np.arange(actions.shape[1]), []
+    simulator = MujocoSimulator(task, len(indices))
     for action in actions:
-        world.simulation.restart(lanes, jax.tree.map(np.asarray, state))
-        world.simulation.advance(lanes, 0)
-        world.step(lanes, action)
-        state = jax.tree.map(np.float32, world.simulation.state)
+        simulator.batch.reset(indices, jax.tree.map(np.asarray, state))
+        simulator.batch.step(indices, 0)
+        simulator.step(indices, action)
+        state = jax.tree.map(np.float32, simulator.batch.state)
         trail.append(state)
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trail)
 
 
-@pytest.mark.parametrize(("lanes", "threads"), [(1, 1), (3, 1), (3, 2)])
-def test_the_callback_takes_the_steps_of_c(lanes, threads):
+@pytest.mark.parametrize(("num_envs", "threads"), [(1, 1), (3, 1), (3, 2)])
+def test_the_callback_takes_the_steps_of_c(num_envs, threads):
     task = ToyPush(backend="c", threads=threads)
-    state = starts(task, lanes)
-    actions = PUSH * np.random.default_rng(0).uniform(0.5, 1, (15, lanes, 3)).astype(np.float32)
+    state = starts(task, num_envs)
+    actions = PUSH * np.random.default_rng(0).uniform(0.5, 1, (15, num_envs, 3)).astype(np.float32)
     found, expected = rolled(task, state, actions), in_c(task, state, actions)
     for name, one, other in zip(state._fields, found, expected):
         # The hand's target is computed in float32, which its acceleration magnifies.
@@ -126,16 +126,16 @@ def test_the_callback_takes_the_steps_of_c(lanes, threads):
     assert (np.abs(found.qvel[..., 6:8]).max(axis=0) > 0.1).any(), "no box was pushed"
 
 
-def test_the_callback_is_called_once_for_all_lanes(monkeypatch):
-    task, calls, advance = ToyPush(backend="c"), [], MujocoBatch.advance
-    monkeypatch.setattr(MujocoBatch, "advance", lambda *args: calls.append((len(args[1]), args[2])) or advance(*args))
-    state = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), task.start(np.full((4, 2), 0.5)))
+def test_the_callback_is_called_once_for_all_environments(monkeypatch):
+    task, calls, advance = ToyPush(backend="c"), [], MujocoBatch.step
+    monkeypatch.setattr(MujocoBatch, "step", lambda *args: calls.append((len(args[1]), args[2])) or advance(*args))
+    state = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), task.initial_state(np.full((4, 2), 0.5)))
     state = state._replace(sensordata=jnp.zeros((4, task.model.nsensordata)))
     jax.block_until_ready(jax.vmap(lambda s: task.step(KEY, s, PUSH))(state))
     assert calls == [(4, task.substeps)]
 
 
-def test_lanes_may_be_none_or_nested():
+def test_batches_may_be_none_or_nested():
     task = ToyPush(backend="c")
     state = starts(task, 4)
     step = jax.jit(lambda s: task.step(KEY, s, PUSH))
@@ -156,7 +156,7 @@ def test_models_without_actuators_are_called_back(variant):
     assert (np.asarray(task.observe(state))[:, 3] > 0.3).all()  # m/s
 
 
-def test_a_broken_state_stays_in_its_lane():
+def test_a_diverged_state_stays_in_its_environment():
     task = ToyPush(backend="c")
     state = starts(task, 3)
     broken = state._replace(qvel=state.qvel.at[1].set(np.nan))
@@ -193,16 +193,16 @@ def test_large_batches_and_several_programs_do_not_wait_for_each_other():
     np.testing.assert_array_equal(*found)
 
 
-def test_starts_that_always_do_are_drawn_without_a_loop():
+def test_starts_that_are_always_valid_are_sampled_without_a_loop():
     task = ToyPush(backend="c")
     assert "while" not in str(jax.make_jaxpr(task.reset)(KEY))
 
 
-def test_other_starts_settle_and_are_drawn_until_they_are_usable(monkeypatch):
-    task, drawn = SettledPush(backend="c"), []
-    monkeypatch.setattr(task, "usable", lambda state: drawn.append(0) or SettledPush.usable(task, state))
+def test_other_starts_settle_and_are_sampled_until_they_are_valid(monkeypatch):
+    task, sampled = SettledPush(backend="c"), []
+    monkeypatch.setattr(task, "valid_start", lambda state: sampled.append(0) or SettledPush.valid_start(task, state))
     state = starts(task, 40)
-    assert len(drawn) == 1, "the draw was traced more than once"
+    assert len(sampled) == 1, "sampling was traced more than once"
     box = np.asarray(state.sensordata)[:, 3:6]
     assert (box[:, 1] > 0.02).all()
     assert len(np.unique(box[:, 1])) == 40
@@ -226,7 +226,7 @@ def test_what_mjx_lacks_is_named():
 
 
 @pytest.mark.slow  # its kernels take a processor minutes to build the first time
-def test_warp_moves_lanes_as_c_does():
+def test_warp_moves_environments_as_c_does():
     pytest.importorskip("warp")
     action = jnp.asarray([PUSH, 0 * PUSH, -PUSH])
     ends = []

@@ -1,4 +1,4 @@
-"""MuJoCo C outside JAX: starts, steps, faults, and that a lane's numbers depend on nothing but its own."""
+"""MuJoCo C outside JAX: starts, steps, diverged simulations, and that simulations do not depend on each other."""
 
 import copy
 import pickle
@@ -22,27 +22,27 @@ def generators(*seeds):
 
 
 def started(num=3, threads=1, task=ToyPush):
-    """A world whose lane i was started with seed i."""
-    world = MujocoSimulator(task(threads=threads), num)
-    world.reset(np.arange(num), generators(*range(num)))
-    return world
+    """A simulator whose simulation i was reset with seed i."""
+    simulator = MujocoSimulator(task(threads=threads), num)
+    simulator.reset(np.arange(num), generators(*range(num)))
+    return simulator
 
 
-def pushed(world, steps=12):
-    """The complete states and observations of `world` along a push."""
-    lanes = np.arange(len(world.get_state()))
+def pushed(simulator, steps=12):
+    """The complete states and observations of `simulator` along a push."""
+    indices = np.arange(len(simulator.get_state()))
     trail = []
     for k in range(steps):
-        actions = np.stack([PUSH * (1 - 0.1 * lane) + 0.01 * k for lane in lanes])
-        assert not world.step(lanes, actions).any()
-        trail.append(np.concatenate([world.get_state(), world.observe()], axis=1))
+        actions = np.stack([PUSH * (1 - 0.1 * i) + 0.01 * k for i in indices])
+        assert not simulator.step(indices, actions).any()
+        trail.append(np.concatenate([simulator.get_state(), simulator.observe()], axis=1))
     return np.array(trail)
 
 
 def test_a_step_is_mujocos_own_to_the_last_bit():
     task = ToyPush()
-    world, data = started(1), mujoco.MjData(task.model)
-    data.qpos[:] = world.simulation.state.qpos[0]
+    simulator, data = started(1), mujoco.MjData(task.model)
+    data.qpos[:] = simulator.batch.state.qpos[0]
     mujoco.mj_forward(task.model, data)
     data.qacc_warmstart[:] = 0
     for k in range(12):
@@ -51,37 +51,37 @@ def test_a_step_is_mujocos_own_to_the_last_bit():
         data.ctrl[:] = action[2]
         mujoco.mj_step(task.model, data, task.substeps)
         mujoco.mj_step1(task.model, data)
-        world.step(np.array([0]), action[None])
+        simulator.step(np.array([0]), action[None])
         for name in ("qpos", "qvel", "qacc_warmstart", "sensordata"):
-            np.testing.assert_array_equal(getattr(world.simulation.state, name)[0], getattr(data, name), err_msg=name)
+            np.testing.assert_array_equal(getattr(simulator.batch.state, name)[0], getattr(data, name), err_msg=name)
     assert np.linalg.norm(data.qvel[6:9]) > 0.1, "the box was not pushed"
 
 
 @pytest.mark.parametrize("task", [ToyPush, SettledPush])
-def test_a_lane_does_not_depend_on_the_others_or_on_threads(task):
+def test_a_simulation_does_not_depend_on_the_others_or_on_threads(task):
     whole = pushed(started(5, threads=2, task=task))
     np.testing.assert_array_equal(pushed(started(5, task=task)), whole)
     np.testing.assert_array_equal(pushed(started(2, task=task)), whole[:, :2])
-    world = MujocoSimulator(task(threads=2), 5)
-    world.reset(np.array([1, 4]), generators(1, 4))  # in another company
-    world.reset(np.array([0, 2, 3]), generators(0, 2, 3))
-    np.testing.assert_array_equal(pushed(world), whole)
+    simulator = MujocoSimulator(task(threads=2), 5)
+    simulator.reset(np.array([1, 4]), generators(1, 4))  # in another company
+    simulator.reset(np.array([0, 2, 3]), generators(0, 2, 3))
+    np.testing.assert_array_equal(pushed(simulator), whole)
 
 
 def test_a_start_keeps_nothing_of_the_episode_before():
-    world = started()
-    fresh, seen = world.get_state(), world.observe()
-    pushed(world)
-    world.simulation._batch.state[:] += 0.37  # whatever else there is: applied forces, equalities, time
-    world.reset(np.array([0, 2]), generators(0, 2))
-    np.testing.assert_array_equal(world.get_state()[[0, 2]], fresh[[0, 2]])
-    np.testing.assert_array_equal(world.observe()[[0, 2]], seen[[0, 2]])
-    assert (world.get_state()[1] != fresh[1]).all()
+    simulator = started()
+    fresh, seen = simulator.get_state(), simulator.observe()
+    pushed(simulator)
+    simulator.batch._batch.state[:] += 0.37  # whatever else there is: applied forces, equalities, time
+    simulator.reset(np.array([0, 2]), generators(0, 2))
+    np.testing.assert_array_equal(simulator.get_state()[[0, 2]], fresh[[0, 2]])
+    np.testing.assert_array_equal(simulator.observe()[[0, 2]], seen[[0, 2]])
+    assert (simulator.get_state()[1] != fresh[1]).all()
 
 
-def test_starts_settle_and_are_drawn_until_they_are_usable():
-    world = started(20, task=SettledPush)
-    box = world.observe()[:, 3:6]
+def test_starts_settle_and_are_sampled_until_they_are_valid():
+    simulator = started(20, task=SettledPush)
+    box = simulator.observe()[:, 3:6]
     assert (box[:, 1] > 0.02).all()
     assert len(np.unique(box, axis=0)) == 20
     assert (np.abs(box[:, 2] - 0.0299) > 1e-6).all(), "the box did not settle"
@@ -91,11 +91,11 @@ def test_starts_settle_and_are_drawn_until_they_are_usable():
     np.testing.assert_allclose(box[kept, 1], np.array(first)[kept], atol=1e-3)
 
 
-def test_only_the_given_lanes_move():
-    world = started()
-    before = world.get_state()
-    assert not world.step(np.array([1]), PUSH[None]).any()
-    after = world.get_state()
+def test_only_the_given_simulations_move():
+    simulator = started()
+    before = simulator.get_state()
+    assert not simulator.step(np.array([1]), PUSH[None]).any()
+    after = simulator.get_state()
     np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
     assert (after[1] != before[1]).any()
 
@@ -108,35 +108,35 @@ def test_actions_are_clipped():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_lane_whose_action_is_not_finite_stays_as_it_is(bad):
-    world, other = started(), started()
+def test_a_simulation_whose_action_is_not_finite_stays_as_it_is(bad):
+    simulator, other = started(), started()
     actions = np.tile(PUSH, (3, 1))
     actions[1, 2] = bad
-    before = world.get_state()
-    assert world.step(np.arange(3), actions).tolist() == [False, True, False]
-    np.testing.assert_array_equal(world.get_state()[1], before[1])
+    before = simulator.get_state()
+    assert simulator.step(np.arange(3), actions).tolist() == [False, True, False]
+    np.testing.assert_array_equal(simulator.get_state()[1], before[1])
     other.step(np.array([0, 2]), actions[[0, 2]])
-    np.testing.assert_array_equal(world.get_state(), other.get_state())
-    assert world.step(np.arange(3), np.full((3, 3), bad)).all()
+    np.testing.assert_array_equal(simulator.get_state(), other.get_state())
+    assert simulator.step(np.arange(3), np.full((3, 3), bad)).all()
 
 
-def test_a_lane_that_breaks_is_put_back(tmp_path, monkeypatch, capfd):
+def test_a_diverged_simulation_is_reverted(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    world, other = started(threads=2), started(threads=2)
-    for each in (world, other):
+    simulator, other = started(threads=2), started(threads=2)
+    for each in (simulator, other):
         pushed(each)
-    flung = world.get_state()
-    world.simulation.state.qvel[0, 6] = 1e5  # out of the workspace within a step
-    world.simulation.state.qvel[2, 3:6] = 1e200  # beyond what floating point can hold
-    world.simulation.advance(np.arange(3), 0)
-    before, seen = world.get_state(), world.observe()
+    flung = simulator.get_state()
+    simulator.batch.state.qvel[0, 6] = 1e5  # out of the workspace within a step
+    simulator.batch.state.qvel[2, 3:6] = 1e200  # beyond what floating point can hold
+    simulator.batch.step(np.arange(3), 0)
+    before, seen = simulator.get_state(), simulator.observe()
     with warnings.catch_warnings(action="error"):
-        assert world.step(np.arange(3), np.tile(PUSH, (3, 1))).tolist() == [True, False, True]
-    np.testing.assert_array_equal(world.get_state()[[0, 2]], before[[0, 2]])
-    np.testing.assert_array_equal(world.observe()[[0, 2]], seen[[0, 2]])
-    world.set_state(np.where(np.array([True, False, True])[:, None], flung, world.get_state()))
+        assert simulator.step(np.arange(3), np.tile(PUSH, (3, 1))).tolist() == [True, False, True]
+    np.testing.assert_array_equal(simulator.get_state()[[0, 2]], before[[0, 2]])
+    np.testing.assert_array_equal(simulator.observe()[[0, 2]], seen[[0, 2]])
+    simulator.set_state(np.where(np.array([True, False, True])[:, None], flung, simulator.get_state()))
     other.step(np.array([1]), PUSH[None])
-    np.testing.assert_array_equal(pushed(world), pushed(other))  # nothing of it is left
+    np.testing.assert_array_equal(pushed(simulator), pushed(other))  # nothing of it is left
     captured = capfd.readouterr()
     assert (captured.out, captured.err, list(tmp_path.iterdir())) == ("", "", [])
     assert mujoco.get_mju_user_warning() is None
@@ -144,43 +144,43 @@ def test_a_lane_that_breaks_is_put_back(tmp_path, monkeypatch, capfd):
 
 def test_other_warnings_of_mujoco_become_pythons():
     crowded = XML.replace("<worldbody>", '<size memory="8K"/><worldbody>')  # no room for contacts
-    simulation = MujocoBatch(ToyPush(xml=crowded).model, 1, 1)
+    batch = MujocoBatch(ToyPush(xml=crowded).model, 1, 1)
     with pytest.warns(RuntimeWarning, match="MuJoCo: .*memory"):
-        assert not simulation.advance(np.array([0]), 1).any()
+        assert not batch.step(np.array([0]), 1).any()
 
 
-def test_a_saved_world_goes_on_the_same():
-    world = started(threads=2)
-    pushed(world)
-    saved, seen, reached = world.get_state(), world.observe(), world.achieved()
-    rest = pushed(world)
+def test_a_saved_state_goes_on_the_same():
+    simulator = started(threads=2)
+    pushed(simulator)
+    saved, seen, achieved = simulator.get_state(), simulator.observe(), simulator.achieved()
+    rest = pushed(simulator)
     other = MujocoSimulator(ToyPush(threads=1), 3)
-    for each in (world, other):
+    for each in (simulator, other):
         each.set_state(saved)
         np.testing.assert_array_equal(each.observe(), seen)
-        np.testing.assert_array_equal(each.achieved(), reached)
+        np.testing.assert_array_equal(each.achieved(), achieved)
         np.testing.assert_array_equal(pushed(each), rest)
 
 
 def test_what_it_returns_is_float32_and_keeps():
-    world = started()
-    returned = [world.observe(), world.achieved(), world.get_state()]
+    simulator = started()
+    returned = [simulator.observe(), simulator.achieved(), simulator.get_state()]
     assert [array.dtype for array in returned] == [np.float32, np.float32, np.float64]
     copies = [array.copy() for array in returned]
-    pushed(world)
+    pushed(simulator)
     for array, kept in zip(returned, copies):
         np.testing.assert_array_equal(array, kept)
         array[:] = 0
-    assert world.observe().any()
+    assert simulator.observe().any()
 
 
-def test_a_picture_is_of_one_lane_and_its_goal(monkeypatch):
+def test_a_frame_is_of_one_simulation_and_its_goal(monkeypatch):
     monkeypatch.setattr(ToyPush, "render", lambda self, state, desired_goal: (state, desired_goal))
-    world = started()
-    pushed(world)
-    state, goal = world.render(1, np.float32([0.1, 0.2]))
+    simulator = started()
+    pushed(simulator)
+    state, goal = simulator.render(1, np.float32([0.1, 0.2]))
     assert goal.tolist() == pytest.approx([0.1, 0.2])
-    for values, live in zip(state, world.simulation.state):
+    for values, live in zip(state, simulator.batch.state):
         np.testing.assert_array_equal(values, live[1])
         assert not np.shares_memory(values, live)
 
@@ -191,10 +191,10 @@ def test_tasks_can_be_copied_and_pickled(duplicate):
     task.simulate  # noqa: B018  (compiled simulators stay behind)
     twin = duplicate(task)
     assert twin.model is not task.model
-    world, other = MujocoSimulator(task, 2), MujocoSimulator(twin, 2)
-    for each in (world, other):
+    simulator, other = MujocoSimulator(task, 2), MujocoSimulator(twin, 2)
+    for each in (simulator, other):
         each.reset(np.arange(2), generators(0, 1))
-    np.testing.assert_array_equal(pushed(world), pushed(other))
+    np.testing.assert_array_equal(pushed(simulator), pushed(other))
 
 
 def run(program):
@@ -208,26 +208,26 @@ def run(program):
 START = """
 import os, sys, numpy as np
 from manipulation.toy import ToyPush
-world = ToyPush(threads=2).make_simulator(3)
-world.reset(np.arange(3), [np.random.default_rng(i) for i in range(3)])
-world.step(np.arange(3), np.ones((3, 3)))
+simulator = ToyPush(threads=2).make_simulator(3)
+simulator.reset(np.arange(3), [np.random.default_rng(i) for i in range(3)])
+simulator.step(np.arange(3), np.ones((3, 3)))
 """
 
 
 def test_no_jax_is_imported():
     program = """
-world.observe(), world.achieved(), world.set_state(world.get_state())
+simulator.observe(), simulator.achieved(), simulator.set_state(simulator.get_state())
 print([name for name in sys.modules if name.split(".")[0] in ("jax", "torch")])
 """
     assert run(START + program) == "[]\n"
 
 
-def test_a_forked_world_goes_on():
+def test_a_forked_simulator_goes_on():
     program = """
-saved, child = world.get_state(), os.fork()
+saved, child = simulator.get_state(), os.fork()
 for _ in range(10):
-    world.step(np.arange(3), np.ones((3, 3)))
-print(saved.tolist() != world.get_state().tolist(), world.get_state().tolist(), flush=True)
+    simulator.step(np.arange(3), np.ones((3, 3)))
+print(saved.tolist() != simulator.get_state().tolist(), simulator.get_state().tolist(), flush=True)
 if not child:
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0

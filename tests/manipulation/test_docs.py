@@ -1,4 +1,4 @@
-"""docs/manipulation.md says what the tasks do: numbers of its tables, its code and its pictures."""
+"""docs/manipulation.md says what the tasks do: the numbers in its tables, its code and its images."""
 
 import inspect
 import re
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import gc_envs
-from gc_envs.manipulation.panda import ROWS as PANDA
+from gc_envs.manipulation.panda_variants import VARIANTS
 from gc_envs.registration import ROWS, make_task, task_class
 
 pytest.importorskip("gymnasium_robotics")
@@ -82,7 +82,7 @@ def assert_common(task, said):
     assert said["horizon"] == str(task.horizon)
     assert said["on_success"] == task.on_success
     assert said["reward"].startswith(
-        f"{task.goals.rewards[0]:g}, and {task.goals.rewards[1]:g} where the goal is reached"
+        f"{task.goals.rewards[0]:g}, and {task.goals.rewards[1]:g} where the goal is achieved"
     )
     assert said["a step"] == f"{task.substeps} substeps of 2 ms, {task.render_fps} steps to the second"
     assert task.model.opt.timestep == 0.002
@@ -110,10 +110,10 @@ def test_every_id_is_there_with_what_installs_it():
 def test_what_all_panda_tasks_share(variant):
     task, said = panda(variant), parts(tables("Panda")[0])
     assert_common(task, said)
-    assert said["reached"] == f"within {task.goals.threshold:g} m"
+    assert said["achieved"] == f"within {task.goals.threshold:g} m"
     assert "-1 .. 1" in said["action[0:3]"]
     assert "-1 .. 1" in said["action[3]"]
-    seen = task.observe(task.start(np.full(task.num_start_uniforms, 0.5)))
+    seen = task.observe(task.initial_state(np.full(task.num_start_uniforms, 0.5)))
     place = re.search(r"end-effector at \((.*?)\)", said["start"])[1]
     np.testing.assert_allclose(seen[:3], np.array(place.split(","), float), atol=1e-3)
     np.testing.assert_allclose(seen[3:6], 0, atol=1e-6)
@@ -123,13 +123,13 @@ def test_what_all_panda_tasks_share(variant):
 
 @pytest.mark.parametrize("variant", COLUMNS)
 def test_items_and_boxes_of_the_panda_tasks(variant):
-    task, row, rows = panda(variant), PANDA[variant], tables("Panda")[1]
+    task, row, rows = panda(variant), VARIANTS[variant], tables("Panda")[1]
     said = column(rows, COLUMNS[variant])
     assert said["numbers in an action"] == str(task.action_space.shape[0])
     for axis, (name, low, high) in enumerate(zip("xyz", *row.goal_box)):
-        drawn, _, more = said[f"goal box {name}, m"].partition(" (")
-        assert drawn == (f"{low:g} .. {high:g}" if low < high else f"{low:g}")
-        box = ranges(more if low == high else drawn, 1)[0]
+        sampled, _, more = said[f"goal box {name}, m"].partition(" (")
+        assert sampled == (f"{low:g} .. {high:g}" if low < high else f"{low:g}")
+        box = ranges(more if low == high else sampled, 1)[0]
         np.testing.assert_allclose([task.goals.low[axis], task.goals.high[axis]], box, atol=1e-6)
     assert ("30% of the goals at 0.02" in said["goal box z, m"]) == (row.on_table == 0.3)
     if row.item is None:
@@ -150,7 +150,7 @@ def test_what_panda_tasks_observe(variant):
     head = next(name for name in rows[0] if COLUMNS[variant] in name)
     where = {name: indices(cell) for name, cell in column(rows, head).items() if cell}
     assert_covered(task.observation_space, where, bounds, 0)
-    state = task.start(np.full(task.num_start_uniforms, 0.3))
+    state = task.initial_state(np.full(task.num_start_uniforms, 0.3))
     state = state._replace(sensordata=np.random.default_rng(0).uniform(0.1, 0.9, task.model.nsensordata))
     thing = "end-effector, position" if variant == "reach" else "item, position of its centre"
     np.testing.assert_array_equal(task.observe(state)[where[thing]], task.achieved(state))
@@ -178,14 +178,14 @@ def test_what_the_hand_tables_say(env_id):
     seen = {name: value.split("bounds ")[1] for name, value in said.items() if name.startswith("observation")}
     where = {name: indices(name.removeprefix("observation[").removesuffix("]")) for name in seen}
     assert_covered(space, where, seen, 48)
-    state = task.start(np.random.default_rng(0).random(task.num_start_uniforms))
+    state = task.initial_state(np.random.default_rng(0).random(task.num_start_uniforms))
     np.testing.assert_array_equal(task.observe(state)[-len(task.goals.low) :], task.achieved(state))
 
 
 def test_the_hands_thresholds_and_goal_box():
     reach, block = (hand(env_id).goals for env_id in HANDS)
-    assert parts(tables(HANDS[0])[0])["reached"].startswith(f"within {reach.threshold:g} m, over all 15")
-    assert parts(tables(HANDS[1])[0])["reached"] == "position within 0.01 m and rotation within 0.1 rad"
+    assert parts(tables(HANDS[0])[0])["achieved"].startswith(f"within {reach.threshold:g} m, over all 15")
+    assert parts(tables(HANDS[1])[0])["achieved"] == "position within 0.01 m and rotation within 0.1 rad"
     pose = block.anchors[0]
     assert block.distance(pose + np.float32([0.01, 0, 0, 0, 0, 0, 0]), pose) == pytest.approx(1, abs=1e-3)
     turned = np.float32([*pose[:3], np.cos(0.05), np.sin(0.05), 0, 0])  # by 0.1 rad
@@ -219,10 +219,10 @@ def test_its_code_runs():
         exec(block, names)
 
 
-def test_pictures_are_small():
+def test_images_are_small():
     names = re.findall(r"\]\((images/[^)]+)\)", TEXT)
     assert len(names) == 4
     for name in names:
-        film = name.endswith(".gif")
-        assert (DOCS / name).stat().st_size < (500_000 if film else 150_000)
-        assert Image.open(DOCS / name).width in ((240,) if film else (840, 1280))
+        is_video = name.endswith(".gif")
+        assert (DOCS / name).stat().st_size < (500_000 if is_video else 150_000)
+        assert Image.open(DOCS / name).width in ((240,) if is_video else (840, 1280))

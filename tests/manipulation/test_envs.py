@@ -1,4 +1,4 @@
-"""The manipulation environments as a whole, on MuJoCo C: seeds, lanes, goals, ends, saved states, learners."""
+"""The manipulation environments as a whole, on MuJoCo C: seeds, environments, goals, ends, saved states, learners."""
 
 import functools
 import importlib.util
@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
-from manipulation.tools import IDS, INSTALLED, SPARSE, draw, go_on, same
+from manipulation.tools import IDS, INSTALLED, SPARSE, go_on, random_actions, same
 
 import gc_envs
 from gc_envs.registration import make_task
@@ -28,20 +28,20 @@ def make(env_id, **kwargs):
     return gymnasium.make(env_id, backend="c", **kwargs).unwrapped
 
 
-def make_vec(env_id, lanes, **kwargs):
-    return gymnasium.make_vec(env_id, num_envs=lanes, backend="c", **kwargs)
+def make_vec(env_id, num_envs, **kwargs):
+    return gymnasium.make_vec(env_id, num_envs=num_envs, backend="c", **kwargs)
 
 
 def trail(envs, steps, seed=None):
     """All that `envs` says on a seeded reset and on `steps` steps of random actions."""
-    actions = draw(envs, 0)
+    actions = random_actions(envs, 0)
     return [envs.reset(seed=seed), *(envs.step(next(actions)) for _ in range(steps))]
 
 
-@pytest.mark.parametrize("lanes", [1, 7])
+@pytest.mark.parametrize("num_envs", [1, 7])
 @pytest.mark.parametrize("env_id", SPARSE)
-def test_a_seed_is_a_trajectory_at_any_number_of_threads_from_any_state(env_id, lanes):
-    one, two = (make_vec(env_id, lanes, threads=n, horizon=HORIZON, autoreset_mode=SAME_STEP) for n in (1, 2))
+def test_a_seed_is_a_trajectory_at_any_number_of_threads_from_any_state(env_id, num_envs):
+    one, two = (make_vec(env_id, num_envs, threads=n, horizon=HORIZON, autoreset_mode=SAME_STEP) for n in (1, 2))
     first = trail(one, 3 * HORIZON + 2, seed=5)
     dirty = trail(two, HORIZON + 3, seed=9)
     for envs in (two, one, two):
@@ -51,24 +51,24 @@ def test_a_seed_is_a_trajectory_at_any_number_of_threads_from_any_state(env_id, 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
 @pytest.mark.parametrize("env_id", SPARSE)
-def test_lane_i_is_the_single_environment_of_seed_s_plus_i(env_id, mode):
+def test_environment_i_is_the_single_environment_of_seed_s_plus_i(env_id, mode):
     """To the last bit, through ends and resets, in all that is said."""
-    lanes, over, ends = 3, np.zeros(3, bool), 0
-    envs = make_vec(env_id, lanes, horizon=HORIZON, autoreset_mode=mode, threads=2)
-    singles = [make(env_id, horizon=HORIZON) for _ in range(lanes)]
-    said, actions = envs.reset(seed=30), draw(envs, 1)
+    num_envs, done, ends = 3, np.zeros(3, bool), 0
+    envs = make_vec(env_id, num_envs, horizon=HORIZON, autoreset_mode=mode, threads=2)
+    singles = [make(env_id, horizon=HORIZON) for _ in range(num_envs)]
+    said, actions = envs.reset(seed=30), random_actions(envs, 1)
     for i, env in enumerate(singles):
         assert_says(said, i, env.reset(seed=30 + i))
     for _ in range(3 * HORIZON + 2):
-        if mode is DISABLED and over.any():
-            said = envs.reset(options={"reset_mask": over})
-            for i in np.flatnonzero(over):
+        if mode is DISABLED and done.any():
+            said = envs.reset(options={"reset_mask": done})
+            for i in np.flatnonzero(done):
                 assert_says(said, i, singles[i].reset())
-            over = np.zeros(lanes, bool)
+            done = np.zeros(num_envs, bool)
         action = next(actions)
         said = envs.step(action)
         for i, env in enumerate(singles):
-            if over[i] and mode is NEXT_STEP:
+            if done[i] and mode is NEXT_STEP:
                 assert_says((said[0], said[4]), i, env.reset())
                 assert [part[i] for part in said[1:4]] == [0, False, False]
                 continue
@@ -79,26 +79,26 @@ def test_lane_i_is_the_single_environment_of_seed_s_plus_i(env_id, mode):
                 assert_tells(said[4]["final_info"], i, alone[4])
                 alone = env.reset()
             assert_says((said[0], said[4]), i, (alone[0], alone[-1]))
-        over = said[2] | said[3]
-        ends += over.sum()
-    assert ends >= 2 * lanes
+        done = said[2] | said[3]
+        ends += done.sum()
+    assert ends >= 2 * num_envs
 
 
-def assert_says(together, lane, alone):
-    same({name: values[lane] for name, values in together[0].items()}, alone[0])
-    assert_tells(together[1], lane, alone[1])
+def assert_says(together, i, alone):
+    same({name: values[i] for name, values in together[0].items()}, alone[0])
+    assert_tells(together[1], i, alone[1])
 
 
-def assert_tells(infos, lane, info):
-    same({name: values[lane] for name, values in infos["all_goals"].items() if name[0] != "_"}, info["all_goals"])
-    assert infos["is_success"][lane] == info["is_success"]
-    assert infos["goal"][lane] == info["goal"]
+def assert_tells(infos, i, info):
+    same({name: values[i] for name, values in infos["all_goals"].items() if name[0] != "_"}, info["all_goals"])
+    assert infos["is_success"][i] == info["is_success"]
+    assert infos["goal"][i] == info["goal"]
 
 
 @pytest.mark.parametrize("env_id", SPARSE)
 def test_starts_and_goals_differ_between_episodes_and_none_is_solved_at_first(env_id):
-    lanes, goals, starts = 250, [], []
-    envs = make_vec(env_id, lanes, all_goals_info=False, threads=2)
+    num_envs, goals, starts = 250, [], []
+    envs = make_vec(env_id, num_envs, all_goals_info=False, threads=2)
     for episode in range(2):
         observation, info = envs.reset(seed=None if episode else 0)
         assert not info["is_success"].any()
@@ -107,12 +107,12 @@ def test_starts_and_goals_differ_between_episodes_and_none_is_solved_at_first(en
         starts.append(observation["observation"])
     if env_id == "GC-HandReach-v0":  # of its goals, the other three fingers' coordinates repeat
         goals = [goal[:, -3:] for goal in goals]
-    assert len(np.unique(np.concatenate(goals), axis=0)) == 2 * lanes
-    assert len(np.unique(np.concatenate(starts), axis=0)) == (2 * lanes if envs.task.num_start_uniforms else 1)
+    assert len(np.unique(np.concatenate(goals), axis=0)) == 2 * num_envs
+    assert len(np.unique(np.concatenate(starts), axis=0)) == (2 * num_envs if envs.task.num_start_uniforms else 1)
 
 
 def at_hand(envs, actions):
-    """Commands half of the lanes what `actions` will lead them to; returns which."""
+    """Give half of the environments the goal that `actions` will lead them to; return which half."""
     before = envs.get_state()
     reached = envs.step(actions)[0]["achieved_goal"]
     chosen = np.arange(envs.num_envs) % 2 == 1
@@ -126,7 +126,7 @@ def at_hand(envs, actions):
 def test_success_is_what_rewards_say_and_ends_what_it_should(env_id, on_success):
     envs = make_vec(env_id, 6, on_success=on_success, autoreset_mode=DISABLED)
     trail(envs, 5, seed=0)
-    actions = next(draw(envs, 7))
+    actions = next(random_actions(envs, 7))
     chosen = at_hand(envs, actions)
     desired = envs.get_state()["engine"]["desired"]
     observation, reward, terminated, truncated, info = envs.step(actions)
@@ -144,8 +144,8 @@ def test_success_is_what_rewards_say_and_ends_what_it_should(env_id, on_success)
 
 
 @pytest.mark.parametrize("on_success", ["terminate", "continue", "resample"])
-def test_a_fault_leads_to_the_same_next_episode_in_every_mode(on_success):
-    """Also where the lane stands at its goal, and whatever is done while it waits."""
+def test_divergence_leads_to_the_same_next_episode_in_every_mode(on_success):
+    """Also where the environment is at its goal, and whatever is done while it waits."""
     following = []
     for mode in AutoresetMode:
         envs = make_vec("GC-PandaPush-v0", 4, on_success=on_success, autoreset_mode=mode)
@@ -202,7 +202,7 @@ def test_anchors_are_fixed_lie_in_the_box_and_are_named_by_their_coordinates(env
 
 
 @pytest.mark.parametrize("env_id", SPARSE)
-def test_goals_can_be_commanded_by_name_index_and_array(env_id):
+def test_goals_can_be_given_by_name_index_and_array(env_id):
     env, envs = make(env_id), make_vec(env_id, 3)
     anchors, names = env.goals.anchors, env.goals.names
     for goal in (7, names[7], anchors[7]):
@@ -237,23 +237,23 @@ def test_goals_can_be_restricted(env_id):
 SAVED = {"horizon": 25, "on_success": "resample"}
 
 
-def used(env_id, lanes):
-    """An environment in the middle of its second episode; a single one for no lanes."""
-    env = make_vec(env_id, lanes, **SAVED) if lanes else make(env_id, **SAVED)
+def used(env_id, num_envs):
+    """An environment in the middle of its second episode; a single one if `num_envs` is 0."""
+    env = make_vec(env_id, num_envs, **SAVED) if num_envs else make(env_id, **SAVED)
     env.reset(seed=11)
     go_on(env, np.random.default_rng(0).uniform(-1, 1, (33, *env.action_space.shape)))
     return env
 
 
-@pytest.mark.parametrize("lanes", [0, 3])
+@pytest.mark.parametrize("num_envs", [0, 3])
 @pytest.mark.parametrize("env_id", SPARSE)
-def test_a_saved_state_or_a_pickle_goes_on_to_the_last_bit(env_id, lanes):
-    env, dirty = used(env_id, lanes), used(env_id, lanes)
+def test_a_saved_state_or_a_pickle_goes_on_to_the_last_bit(env_id, num_envs):
+    env, dirty = used(env_id, num_envs), used(env_id, num_envs)
     state, copy = env.get_state(), pickle.loads(pickle.dumps(env))
     actions = np.random.default_rng(1).uniform(-1, 1, (60, *env.action_space.shape)).astype(np.float32)
     go_on(dirty, actions[:7])
     first = go_on(env, actions)  # which leaves `state` as it is
-    assert sum(np.sum(said[3]) for said in first if len(said) == 5) >= 2 * max(lanes, 1)
+    assert sum(np.sum(said[3]) for said in first if len(said) == 5) >= 2 * max(num_envs, 1)
     dirty.set_state(state)
     for other in (dirty, copy):
         same(go_on(other, actions), first)
@@ -278,10 +278,10 @@ print([name for name in sys.modules if name.split(".")[0] in ("jax", "torch")])
 """
     cases, path = [], tmp_path / "cases"
     ids = [env_id for env_id in INSTALLED if env_id in ("GC-PandaPickAndPlace-v0", "GC-HandManipulateBlock-v0")]
-    for env_id, lanes in itertools.product(ids, (0, 2)):
-        kwargs = {"backend": "c", **SAVED} | ({"num_envs": lanes} if lanes else {})
-        again = functools.partial(gymnasium.make_vec if lanes else gymnasium.make, f"gc_envs:{env_id}", **kwargs)
-        env = used(env_id, lanes)
+    for env_id, num_envs in itertools.product(ids, (0, 2)):
+        kwargs = {"backend": "c", **SAVED} | ({"num_envs": num_envs} if num_envs else {})
+        again = functools.partial(gymnasium.make_vec if num_envs else gymnasium.make, f"gc_envs:{env_id}", **kwargs)
+        env = used(env_id, num_envs)
         actions = np.random.default_rng(1).uniform(-1, 1, (60, *env.action_space.shape)).astype(np.float32)
         cases.append((env, again, env.get_state(), actions))
     path.write_bytes(pickle.dumps(cases))
@@ -294,7 +294,7 @@ print([name for name in sys.modules if name.split(".")[0] in ("jax", "torch")])
             same(theirs, expected)
 
 
-def test_sb3_learns_from_them_and_sees_faults_end(recwarn):
+def test_sb3_learns_from_them_and_sees_divergence_end(recwarn):
     pytest.importorskip("stable_baselines3")
     from stable_baselines3 import SAC, HerReplayBuffer
 
@@ -343,7 +343,7 @@ def test_a_backend_is_reached_from_everywhere(make_any, monkeypatch):
 
 @pytest.mark.slow
 def test_mjx_plays_episodes_like_those_of_c():
-    """Under commanded goals: JAX draws others. MJX leaves part of a weld's acceleration out: worth millimetres."""
+    """With given goals: JAX samples others. MJX leaves part of a weld's acceleration out: worth millimetres."""
     settings = {"num_envs": 3, "horizon": 4, "autoreset_mode": SAME_STEP}
     envs = gymnasium.make_vec("GC-PandaReach-v0", backend="mjx", **settings)
     other = gymnasium.make_vec("GC-PandaReach-v0", backend="c", **settings)

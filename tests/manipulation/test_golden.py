@@ -95,8 +95,8 @@ def changed(array, factor):
 
 
 def other_start(task):
-    start = task.start
-    task.start = lambda uniform: start(0.999 * uniform)
+    start = task.initial_state
+    task.initial_state = lambda uniform: start(0.999 * uniform)
 
 
 def other_goals(task):

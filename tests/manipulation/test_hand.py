@@ -13,7 +13,7 @@ if importlib.util.find_spec("gymnasium_robotics") is None:
 from gc_envs.manipulation import hand, hand_goals, hand_model
 from gc_envs.manipulation.c_backend import MujocoBatch
 from gc_envs.manipulation.hand import HandManipulateBlockTask, HandReachTask
-from gc_envs.manipulation.physics import SimState
+from gc_envs.manipulation.sim_state import SimState
 
 TIPS = [
     [0.99173995, 0.79754733, 0.15223313],
@@ -49,19 +49,19 @@ def block():
 
 def play(task, numbers, actions):
     """Observations [T + 1, n] of one episode that starts from the uniform `numbers`."""
-    world, lane = task.make_simulator(1), np.arange(1)
-    world.reset(lane, [Dealt(numbers)])
-    seen = [world.observe()[0]]
+    simulator, index = task.make_simulator(1), np.arange(1)
+    simulator.reset(index, [Dealt(numbers)])
+    seen = [simulator.observe()[0]]
     for action in actions:
-        assert not world.step(lane, action[None]).any()
-        seen.append(world.observe()[0])
+        assert not simulator.step(index, action[None]).any()
+        seen.append(simulator.observe()[0])
     return np.array(seen)
 
 
 def test_reach_starts_and_moves_as_in_the_source(reach):
     seen = play(reach, [], ACTIONS)
     assert seen.shape == (21, 63)
-    np.testing.assert_allclose(seen[0, :24], hand.POSE, atol=1e-7)
+    np.testing.assert_allclose(seen[0, :24], hand.START_POSE, atol=1e-7)
     assert not seen[0, 24:48].any()
     np.testing.assert_allclose(seen[0, 48:].reshape(5, 3), TIPS, atol=1e-7)
     # After 20 steps. The source shows tips of a substep (2 ms) before, so these are compared where they lag by that.
@@ -127,24 +127,24 @@ def test_a_state_of_the_model_is_a_state_of_the_visual_one(task, request):
 
 
 def test_actions_are_ends_of_the_joints_ranges(reach):
-    state = reach.start(np.zeros(0))
+    state = reach.initial_state(np.zeros(0))
     for action, low_middle_high in ((-1, [-0.489, 0, -1.571]), (0, [-0.1745, 0.7855, -0.7855]), (1, [0.14, 1.571, 0])):
-        ctrl = reach.apply(state, np.full(20, action, np.float32)).ctrl
+        ctrl = reach.clip_and_set_controls(state, np.full(20, action, np.float32)).ctrl
         np.testing.assert_allclose(ctrl[[0, 3, 19]], low_middle_high, atol=1e-12)
-    beyond = reach.apply(state, np.full(20, 7, np.float32)).ctrl
+    beyond = reach.clip_and_set_controls(state, np.full(20, 7, np.float32)).ctrl
     np.testing.assert_allclose(beyond, reach.model.actuator_ctrlrange[:, 1], atol=1e-12)
 
 
 def test_normals_are_normal_and_cut_off():
-    numbers = hand_goals.normals(np.random.default_rng(0).random((100_000, 4)))
+    numbers = hand_goals.sample_truncated_normals(np.random.default_rng(0).random((100_000, 4)))
     np.testing.assert_allclose(numbers.mean(0), 0, atol=0.01)
     np.testing.assert_allclose(np.cov(numbers.T), np.eye(3), atol=0.02)
     np.testing.assert_allclose((np.abs(numbers) < 1).mean(0), 0.6827, atol=0.005)
-    np.testing.assert_array_equal(hand_goals.normals(np.array([[1 - 2**-53, 0, 0, 0.25]]))[0, 0], 4)
-    np.testing.assert_array_equal(hand_goals.normals(np.array([0, 0, 0.3, 0.7])), 0)
+    np.testing.assert_array_equal(hand_goals.sample_truncated_normals(np.array([[1 - 2**-53, 0, 0, 0.25]]))[0, 0], 4)
+    np.testing.assert_array_equal(hand_goals.sample_truncated_normals(np.array([0, 0, 0.3, 0.7])), 0)
 
 
-def drawn(task, count, achieved):
+def sampled(task, count, achieved):
     """Goals as the task's goal space samples them."""
     uniform = np.random.default_rng(0).random((count, task.goals.num_uniforms))
     return task.goals.sample(uniform, np.broadcast_to(np.float32(achieved), (count, len(achieved))))
@@ -160,7 +160,7 @@ def test_reach_goals_are_those_of_the_source(reach):
         4: ([1.001630, 0.868308, 0.187931], [0.004861, 0.004732, 0.004693]),
     }
     every = HandReachTask(exclude_achieved=False, backend="c")
-    goals = drawn(every, 20_000, np.ravel(TIPS))
+    goals = sampled(every, 20_000, np.ravel(TIPS))
     assert all(every.goals.desired_space.contains(goal) for goal in goals[:1000])
     goals = goals.reshape(-1, 5, 3)
     moves = (goals != np.float32(TIPS)).any(axis=2) & ~np.isclose(goals, np.float32(TIPS), atol=1e-6).all(axis=2)
@@ -173,7 +173,7 @@ def test_reach_goals_are_those_of_the_source(reach):
 
 def test_reach_goals_are_never_where_the_episode_starts(reach):
     start = np.ravel(TIPS)
-    apart = np.linalg.norm(drawn(reach, 5000, start) - start, axis=1)
+    apart = np.linalg.norm(sampled(reach, 5000, start) - start, axis=1)
     assert apart.min() > 0.07
     assert apart.max() < 0.15
     stays = reach.goals.success(reach.goals.anchors, np.float32(start))
@@ -228,7 +228,7 @@ def test_a_tenth_of_a_radian_will_do(block, pose, reached):
 
 
 def test_block_goals_are_those_of_the_source(block):
-    goals = drawn(block, 20_000, np.array([0, 0, 0, 1, 0, 0, 0]))
+    goals = sampled(block, 20_000, np.array([0, 0, 0, 1, 0, 0, 0]))
     assert all(block.goals.desired_space.contains(goal) for goal in goals[:1000])
     place, turn = goals[:, :3], goals[:, 3:]
     np.testing.assert_allclose(place.min(0), [0.969, 0.815, 0.17], atol=1e-4)
@@ -252,73 +252,72 @@ def test_a_pose_needs_a_unit_quaternion(block):
 
 
 def test_blocks_start_at_rest_on_the_palm_turned_every_way(block):
-    world = block.make_simulator(100)
-    world.reset(np.arange(100), [np.random.default_rng(seed) for seed in range(100)])
-    seen = world.observe()
+    simulator = block.make_simulator(100)
+    simulator.reset(np.arange(100), [np.random.default_rng(seed) for seed in range(100)])
+    seen = simulator.observe()
     place, turn = seen[:, 54:57], seen[:, 57:]
     # The source's, over 300 starts: mean (1.0088, 0.8749, 0.1697), standard deviation (0.0039, 0.0059, 0.0029).
-    np.testing.assert_allclose(place.mean(0), hand_goals.REST, atol=0.002)
+    np.testing.assert_allclose(place.mean(0), hand_goals.REST_POSITION, atol=0.002)
     np.testing.assert_allclose(place.std(0), [0.0039, 0.0059, 0.0029], atol=0.0015)
     assert np.abs(turn).mean(0).min() > 0.2
     assert np.median(np.abs(seen[:, 48:54]), axis=0).max() < 0.5
 
 
-def test_a_block_that_falls_is_no_fault_and_no_start(block):
-    world, lane = block.make_simulator(1), np.arange(1)
-    world.reset(lane, [np.random.default_rng(0)])
-    assert block.usable(world.simulation.state).all()
-    start = SimState(*(np.array(part) for part in world.simulation.read(lane)))
+def test_a_block_that_falls_does_not_diverge_and_is_no_valid_start(block):
+    simulator, index = block.make_simulator(1), np.arange(1)
+    simulator.reset(index, [np.random.default_rng(0)])
+    assert block.valid_start(simulator.batch.state).all()
+    start = SimState(*(np.array(part) for part in simulator.batch.read(index)))
     start.qpos[:, 24:27] = [1.15, 0.8, 0.3]  # beside the hand
-    world.simulation.restart(lane, start)
+    simulator.batch.reset(index, start)
     for _ in range(30):
-        assert not world.step(lane, np.zeros((1, 20), np.float32)).any()
-    assert world.observe()[0, 56] == pytest.approx(0.025, abs=0.001)
-    assert not block.usable(world.simulation.state).any()
+        assert not simulator.step(index, np.zeros((1, 20), np.float32)).any()
+    assert simulator.observe()[0, 56] == pytest.approx(0.025, abs=0.001)
+    assert not block.valid_start(simulator.batch.state).any()
     start.qpos[:, 24:27] = [1.0, 0.8, 1.1]
-    assert block.lost(start).all()
+    assert block.out_of_workspace(start).all()
 
 
 @pytest.mark.parametrize("name", ["reach", "block"])
 def test_random_play_stays_within_the_bounds(name, request):
     task = request.getfixturevalue(name)
-    world, lanes, rng = task.make_simulator(16), np.arange(16), np.random.default_rng(3)
-    world.reset(lanes, [np.random.default_rng(seed) for seed in lanes])
+    simulator, indices, rng = task.make_simulator(16), np.arange(16), np.random.default_rng(3)
+    simulator.reset(indices, [np.random.default_rng(seed) for seed in indices])
     low, high = task.observation_space.low, task.observation_space.high
     unit = np.isin(np.arange(len(low)), [57, 58, 59, 60]) if name == "block" else np.zeros(len(low), bool)
     for step in range(60):
         actions = rng.uniform(-1, 1, (16, 20)) if step % 20 < 10 else np.sign(rng.normal(size=(16, 20)))
-        assert not world.step(lanes, actions.astype(np.float32)).any()
-        seen = world.observe()
+        assert not simulator.step(indices, actions.astype(np.float32)).any()
+        seen = simulator.observe()
         assert seen.dtype == np.float32
         assert ((seen > low) & (seen < high) | unit).all()
-        assert (world.achieved() >= task.goals.achieved_space.low).all()
+        assert (simulator.achieved() >= task.goals.achieved_space.low).all()
 
 
 def test_threads_make_no_difference(block):
     ends = []
     for threads in (1, 2):
-        simulation = MujocoBatch(block.model, 6, threads)
-        lanes = np.arange(6)
-        simulation.restart(lanes, block.start(np.random.default_rng(0).random((6, 8))))
+        batch = MujocoBatch(block.model, 6, threads)
+        indices = np.arange(6)
+        batch.reset(indices, block.initial_state(np.random.default_rng(0).random((6, 8))))
         for action in ACTIONS[:8]:
-            state = simulation.read(lanes)
-            simulation.write(lanes, block.apply(state, np.tile(action, (6, 1))), old=state)
-            simulation.advance(lanes, 20)
-        ends.append(simulation.save(lanes))
+            state = batch.read(indices)
+            batch.write(indices, block.clip_and_set_controls(state, np.tile(action, (6, 1))), old=state)
+            batch.step(indices, 20)
+        ends.append(batch.get_state(indices))
     np.testing.assert_array_equal(*ends)
 
 
-def test_starts_and_features_are_the_same_in_jax(reach, block):
+def test_starts_and_observations_are_the_same_in_jax(reach, block):
     uniform = np.random.default_rng(0).random((5, 8)).astype(np.float32)
-    ours, theirs = block.start(uniform.astype(np.float64)), jax.jit(jax.vmap(block.start))(uniform)
+    ours, theirs = block.initial_state(uniform.astype(np.float64)), jax.jit(jax.vmap(block.initial_state))(uniform)
     for a, b in zip(ours, theirs):
         assert a.shape[0] == 5
         np.testing.assert_allclose(a, b, atol=1e-6)
-    np.testing.assert_allclose(block.features(theirs), block.features(ours), atol=1e-6)
+    np.testing.assert_allclose(block.raw_observation(theirs), block.raw_observation(ours), atol=1e-6)
     empty = jax.numpy.zeros((5, 0))
-    np.testing.assert_allclose(
-        reach.features(jax.vmap(reach.start)(empty)), reach.features(reach.start(empty)), atol=1e-6
-    )
+    mapped, batched = jax.vmap(reach.initial_state)(empty), reach.initial_state(empty)
+    np.testing.assert_allclose(reach.raw_observation(mapped), reach.raw_observation(batched), atol=1e-6)
     for goals in (reach.goals, block.goals):
         uniform = np.random.default_rng(1).random((5, goals.num_uniforms)).astype(np.float32)
         there = np.zeros((5, len(goals.low)), np.float32)
@@ -347,18 +346,18 @@ def test_bad_arguments_are_refused(kwargs, message):
 def test_mjx_moves_as_c_does(task):
     """From four settled starts, a quarter of a step of random action; MJX takes half a minute to compile."""
     task = task(backend="mjx")
-    simulation, lanes = MujocoBatch(task.model, 4, 1), np.arange(4)
-    simulation.restart(lanes, task.start(np.random.default_rng(0).random((4, task.num_start_uniforms))))
+    batch, indices = MujocoBatch(task.model, 4, 1), np.arange(4)
+    batch.reset(indices, task.initial_state(np.random.default_rng(0).random((4, task.num_start_uniforms))))
     for _ in range(10):
-        state = simulation.read(lanes)
-        simulation.write(lanes, task.apply(state, np.zeros((4, 20), np.float32)), old=state)
-        simulation.advance(lanes, 20)
-    state = task.apply(simulation.read(lanes), ACTIONS[:4])
+        state = batch.read(indices)
+        batch.write(indices, task.clip_and_set_controls(state, np.zeros((4, 20), np.float32)), old=state)
+        batch.step(indices, 20)
+    state = task.clip_and_set_controls(batch.read(indices), ACTIONS[:4])
     given = SimState(*(np.array(part, np.float32) for part in state))
-    simulation.restart(lanes, given)
-    simulation.advance(lanes, 5)
+    batch.reset(indices, given)
+    batch.step(indices, 5)
     step = jax.jit(jax.vmap(lambda s: task.simulate(s, 5)), compiler_options=task.compiler_options)
     found = step(given)
-    np.testing.assert_allclose(found.qpos[:, :24], simulation.state.qpos[:, :24], atol=2e-4)
-    np.testing.assert_allclose(found.qpos, simulation.state.qpos, atol=1e-3)
-    np.testing.assert_allclose(found.sensordata, simulation.state.sensordata, atol=2e-4)
+    np.testing.assert_allclose(found.qpos[:, :24], batch.state.qpos[:, :24], atol=2e-4)
+    np.testing.assert_allclose(found.qpos, batch.state.qpos, atol=1e-3)
+    np.testing.assert_allclose(found.sensordata, batch.state.sensordata, atol=2e-4)

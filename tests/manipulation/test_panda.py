@@ -6,9 +6,10 @@ import pytest
 from manipulation import policies
 from scipy.spatial.transform import Rotation
 
-from gc_envs.manipulation.panda import ROWS, PandaTask
-from gc_envs.manipulation.panda_model import HOME, build
-from gc_envs.manipulation.physics import SimState
+from gc_envs.manipulation.panda import PandaTask
+from gc_envs.manipulation.panda_model import HOME, build_model
+from gc_envs.manipulation.panda_variants import VARIANTS
+from gc_envs.manipulation.sim_state import SimState
 
 ITEMS = ["push", "slide", "pick_and_place"]
 STEP = 0.04  # s
@@ -20,11 +21,11 @@ class Sim:
     def __init__(self, variant, seed=0, goal=None):
         self.task, self.rng = PandaTask(variant, backend="c"), np.random.default_rng(seed)
         self.data = mujoco.MjData(self.task.model)
-        self._load(self.task.start(self.rng.random(self.task.num_start_uniforms)))
+        self._load(self.task.initial_state(self.rng.random(self.task.num_start_uniforms)))
         mujoco.mj_forward(self.task.model, self.data)
         goals = self.task.goals
-        drawn = goals.sample(self.rng.random(goals.num_uniforms), self.task.achieved(self.state))
-        self.goal = drawn if goal is None else goal
+        sampled = goals.sample(self.rng.random(goals.num_uniforms), self.task.achieved(self.state))
+        self.goal = sampled if goal is None else goal
 
     def _load(self, state):
         for name in SimState._fields[:-1]:
@@ -43,7 +44,7 @@ class Sim:
         return float(np.linalg.norm(self.task.achieved(self.state) - self.goal))
 
     def step(self, action, substeps=20):
-        self._load(self.task.apply(self.state, np.asarray(action, np.float32)))
+        self._load(self.task.clip_and_set_controls(self.state, np.asarray(action, np.float32)))
         mujoco.mj_step(self.task.model, self.data, nstep=substeps)
         warm = self.data.qacc_warmstart.copy()
         mujoco.mj_forward(self.task.model, self.data)
@@ -73,8 +74,8 @@ def test_shapes_and_types_for_any_batch(variant, size, actions, to_library):
     assert np.isfinite([task.observation_space.low, task.observation_space.high]).all()
     for batch in ((), (3,), (2, 3)):
         uniform = to_library(np.full((*batch, task.num_start_uniforms), 0.5, np.float32))
-        state = task.start(uniform)
-        state = task.apply(state, to_library(np.full((*batch, actions), 0.5, np.float32)))
+        state = task.initial_state(uniform)
+        state = task.clip_and_set_controls(state, to_library(np.full((*batch, actions), 0.5, np.float32)))
         assert {leaf.dtype for leaf in state} == {uniform.dtype}
         for leaf, name in zip(state, SimState._fields):
             assert tuple(leaf.shape) == (*batch, *getattr(mujoco.MjData(task.model), name).shape), name
@@ -83,7 +84,7 @@ def test_shapes_and_types_for_any_batch(variant, size, actions, to_library):
         assert tuple(task.diverged(state).shape) == batch
 
 
-@pytest.mark.parametrize("variant", ROWS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_the_start_is_at_rest(variant):
     sim = Sim(variant)
     before = sim.seen
@@ -125,7 +126,7 @@ def test_observed_width_is_the_distance_between_the_pads():
 def test_items_start_all_over_their_box_and_on_the_table(variant):
     task = PandaTask(variant, backend="c")
     uniform = np.random.default_rng(0).random((2000, 2))
-    items = task.start(uniform).qpos[:, -7:]
+    items = task.initial_state(uniform).qpos[:, -7:]
     np.testing.assert_allclose(items[:, :2], [0.45, -0.15] + 0.3 * uniform, atol=1e-12)
     np.testing.assert_allclose(items[:, 2:], [[0.02, 1, 0, 0, 0]] * 2000, atol=1e-4)
 
@@ -196,7 +197,7 @@ def test_a_grasp_holds():
     assert sim.seen[9] == pytest.approx(0.02, abs=1e-3)  # let go, it lies on the table
 
 
-@pytest.mark.parametrize("variant", ROWS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_actions_are_clipped_and_the_fingers_stop_at_the_table(variant):
     one, other = Sim(variant), Sim(variant)
     low = -np.ones(one.task.action_space.shape)
@@ -207,7 +208,7 @@ def test_actions_are_clipped_and_the_fingers_stop_at_the_table(variant):
         assert seen[2] > 0.0
 
 
-@pytest.mark.parametrize("variant", ROWS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_the_same_actions_lead_to_the_same_states(variant):
     ends = []
     for _ in range(2):
@@ -218,21 +219,21 @@ def test_the_same_actions_lead_to_the_same_states(variant):
     np.testing.assert_array_equal(*ends)
 
 
-@pytest.mark.parametrize("variant", ROWS)
-def test_random_play_stays_within_the_bounds_and_is_never_lost(variant):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_random_play_stays_within_the_bounds_and_never_diverges(variant):
     for seed in range(10):
         sim = Sim(variant, seed)
         for step in range(50):
             if step % 10 == 0:  # far in one direction, then in another
                 action = sim.rng.uniform(-1, 1, sim.task.action_space.shape)
             sim.step(action)
-            features, space = sim.task.features(sim.state), sim.task.observation_space
-            assert ((features > space.low - 1e-6) & (features < space.high + 1e-6)).all()
+            observation, space = sim.task.raw_observation(sim.state), sim.task.observation_space
+            assert ((observation > space.low - 1e-6) & (observation < space.high + 1e-6)).all()
             assert not sim.task.diverged(sim.state)
 
 
 @pytest.mark.parametrize("where", [[9, 0, 0.02], [0.6, 0, -0.2], [np.nan, 0, 0]])
-def test_what_has_left_the_workspace_is_a_fault(where):
+def test_what_has_left_the_workspace_has_diverged(where):
     sim = Sim("push")
     sim.data.qpos[-7:-4] = where
     mujoco.mj_kinematics(sim.task.model, sim.data)
@@ -240,15 +241,15 @@ def test_what_has_left_the_workspace_is_a_fault(where):
     assert sim.task.diverged(sim.state)
 
 
-@pytest.mark.parametrize("variant", ROWS)
-def test_the_model_for_pictures_has_the_same_mechanics(variant):
-    plain, dressed = build(ROWS[variant]), build(ROWS[variant], visual=True)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_model_for_frames_has_the_same_mechanics(variant):
+    plain, visual_model = build_model(VARIANTS[variant]), build_model(VARIANTS[variant], visual=True)
     for name in ("nq", "nv", "nu", "nmocap", "nsensordata", "npair"):
-        assert getattr(plain, name) == getattr(dressed, name), name
-    np.testing.assert_array_equal(plain.body_mass, dressed.body_mass)
-    np.testing.assert_array_equal(plain.body_inertia, dressed.body_inertia)
+        assert getattr(plain, name) == getattr(visual_model, name), name
+    np.testing.assert_array_equal(plain.body_mass, visual_model.body_mass)
+    np.testing.assert_array_equal(plain.body_inertia, visual_model.body_inertia)
     assert plain.nmesh == 0
-    assert not dressed.geom_contype.any()
+    assert not visual_model.geom_contype.any()
 
 
 def test_an_unknown_variant_is_refused():

@@ -4,41 +4,41 @@ import jax
 import numpy as np
 import pytest
 from manipulation import policies
-from manipulation.conftest import LANES, compiled
+from manipulation.conftest import NUM_ENVS, compiled
 
 from gc_envs.manipulation.c_backend import MujocoBatch
 from gc_envs.manipulation.panda import PandaTask
-from gc_envs.manipulation.physics import SimState
+from gc_envs.manipulation.sim_state import SimState
 
-GRASP, PUSH, FREE = slice(0, 3), slice(3, 6), slice(6, 8)  # what lanes do
+GRASP, PUSH, FREE = slice(0, 3), slice(3, 6), slice(6, 8)  # the environments that do each
 CUBES = np.array([[0.1, 0.3], [0.5, 0.2], [0.8, 0.6], [0.9, 0.5], [0.95, 0.48], [0.9, 0.53], [0.2, 0.2], [0.7, 0.9]])
 
 
 class Panda:
-    """Lanes of pick-and-place in C that can be put into any state."""
+    """Environments of pick-and-place in C that can be put into any state."""
 
     def __init__(self):
         self.task = PandaTask("pick_and_place", backend="c", threads=1)
-        self.simulation, self.lanes = MujocoBatch(self.task.model, LANES, 1), np.arange(LANES)
-        self.load(self.task.start(CUBES))
+        self.batch, self.indices = MujocoBatch(self.task.model, NUM_ENVS, 1), np.arange(NUM_ENVS)
+        self.load(self.task.initial_state(CUBES))
 
     def load(self, state):
         """Go to `state`, rounded to float32 as MJX has it."""
-        self.simulation.restart(self.lanes, SimState(*(np.asarray(x, np.float32) for x in state)))
-        self.simulation.advance(self.lanes, 0)
+        self.batch.reset(self.indices, SimState(*(np.asarray(x, np.float32) for x in state)))
+        self.batch.step(self.indices, 0)
 
     def read(self):
         """A copy of the state, float32."""
-        return SimState(*(np.array(x, np.float32) for x in self.simulation.state))
+        return SimState(*(np.array(x, np.float32) for x in self.batch.state))
 
     def step(self, action):
-        state = self.simulation.read(self.lanes)
-        self.simulation.write(self.lanes, self.task.apply(state, action), state)
-        self.simulation.advance(self.lanes, self.task.substeps)
+        state = self.batch.read(self.indices)
+        self.batch.write(self.indices, self.task.clip_and_set_controls(state, action), state)
+        self.batch.step(self.indices, self.task.substeps)
 
 
 def scripted(task, state, goals, k):
-    """Actions [8, 4]: some lanes grasp and lift, some push slowly with closed fingers, some wave the arm about."""
+    """Actions [8, 4]: some grasp and lift, some push slowly with closed fingers, some wave the arm about."""
     seen = task.observe(state)
     actions = policies.pick_and_place({"observation": seen, "desired_goal": goals})
     low = seen[PUSH, 2:3] < 0.03
@@ -52,7 +52,7 @@ def scripted(task, state, goals, k):
 def transitions(mjx_pick_and_place):
     """40 steps along a trajectory of C, each of them taken in MJX too: where they lead, [40, 8, ...] per leaf."""
     panda = Panda()
-    goals = np.float32(LANES * [[0.6, 0.05, 0.2]])
+    goals = np.float32(NUM_ENVS * [[0.6, 0.05, 0.2]])
     in_c, in_mjx = [], []
     for k in range(40):
         state = panda.read()
@@ -83,10 +83,10 @@ def test_a_step_in_mjx_is_a_step_in_c(transitions, name):
     in_c, in_mjx = transitions
     where = PandaTask("pick_and_place", backend="c")._sensors[name]
     error = np.abs(in_c.sensordata - in_mjx.sensordata)[..., where].max(axis=-1)  # [40, 8]
-    for lanes, tolerance in zip((GRASP, PUSH, FREE), TOLERANCES[name]):
-        assert error[:, lanes].max() < tolerance
-    for lanes in (GRASP, PUSH):
-        assert np.median(error[:, lanes]) < USUAL[name]
+    for group, tolerance in zip((GRASP, PUSH, FREE), TOLERANCES[name]):
+        assert error[:, group].max() < tolerance
+    for group in (GRASP, PUSH):
+        assert np.median(error[:, group]) < USUAL[name]
 
 
 def test_controls_are_the_same_to_the_last_digits(transitions):
@@ -97,7 +97,7 @@ def test_controls_are_the_same_to_the_last_digits(transitions):
 def test_that_trajectory_grasps_pushes_and_moves_freely(transitions):
     task = PandaTask("pick_and_place", backend="c")
     for states in transitions:
-        item, tip = task.reached(states), task.features(states)[..., :3]
+        item, tip = task.raw_achieved_goal(states), task.raw_observation(states)[..., :3]
         assert (item[-1, GRASP, 2] > 0.18).all()
         assert (item[-1, PUSH, 0] - item[0, PUSH, 0] > 0.05).all()
         assert np.ptp(item[:, FREE], axis=0).max() < 1e-6
@@ -107,8 +107,8 @@ def test_that_trajectory_grasps_pushes_and_moves_freely(transitions):
 def distances(program, policy, seed=0):
     """How far from their goals six episodes of the compiled `program` are after each step: [horizon, 6], m."""
     task, (state_key, goal_key) = program.task, jax.random.split(jax.random.key(seed))
-    state = program.reset(jax.random.split(state_key, LANES))
-    uniform, trail = np.asarray(jax.random.uniform(goal_key, (LANES, task.goals.num_uniforms))), []
+    state = program.reset(jax.random.split(state_key, NUM_ENVS))
+    uniform, trail = np.asarray(jax.random.uniform(goal_key, (NUM_ENVS, task.goals.num_uniforms))), []
     goals = task.goals.sample(uniform, np.asarray(task.achieved(state)))
     for _ in range(task.horizon):
         observation = {"observation": np.asarray(task.observe(state)), "desired_goal": goals}

@@ -1,4 +1,4 @@
-"""Frames of the manipulation tasks: goals are drawn where they lie, in another colour once reached."""
+"""Frames of the manipulation tasks: goals are rendered where they lie, in another color once achieved."""
 
 import copy
 import gc
@@ -19,8 +19,9 @@ mujoco = pytest.importorskip("mujoco")
 from gc_envs.core.goal_subset import restrict  # noqa: E402
 from gc_envs.core.goals import BoxGoals  # noqa: E402
 from gc_envs.manipulation import render  # noqa: E402
-from gc_envs.manipulation.markers import Marker, edges, line  # noqa: E402
-from gc_envs.manipulation.physics import PhysicsTask, SimState  # noqa: E402
+from gc_envs.manipulation.markers import Marker, box_edges, line  # noqa: E402
+from gc_envs.manipulation.physics import PhysicsTask  # noqa: E402
+from gc_envs.manipulation.sim_state import SimState  # noqa: E402
 from gc_envs.registration import get_row, make_task  # noqa: E402
 
 HEIGHT, FOVY = 2.0, 60.0  # of a camera that looks straight down
@@ -48,13 +49,13 @@ class BallTask(PhysicsTask):
         self.goals = BoxGoals(-LIMITS, LIMITS, threshold=0.1, distance=distance, num_anchor_goals=num_anchor_goals)
         self.action_space = self.observation_space = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
 
-    def start(self, uniform): ...
+    def initial_state(self, uniform): ...
 
-    def act(self, state, action): ...
+    def set_controls(self, state, action): ...
 
-    def features(self, state): ...
+    def raw_observation(self, state): ...
 
-    def reached(self, state):
+    def raw_achieved_goal(self, state):
         return state.qpos[..., :3]
 
 
@@ -186,14 +187,14 @@ import os, sys
 from gc_envs.registration import make_task
 import numpy as np
 task = make_task("GC-PandaPush-v0", backend="c")
-world = task.make_simulator(1)
-world.reset(np.array([0]), [np.random.default_rng(0)])
-assert world.render(0, task.goals.anchors[0]).shape == (510, 480, 3)
+simulator = task.make_simulator(1)
+simulator.reset(np.array([0]), [np.random.default_rng(0)])
+assert simulator.render(0, task.goals.anchors[0]).shape == (510, 480, 3)
 assert "jax" not in sys.modules
 child = os.fork()
 if child == 0:
     try:
-        world.render(0, task.goals.anchors[0])
+        simulator.render(0, task.goals.anchors[0])
     except OSError as error:
         os._exit(0 if "spawn" in str(error) else 1)
     os._exit(2)
@@ -231,7 +232,7 @@ def test_without_opengl_it_says_what_to_install(monkeypatch):
         render.open_context(8)
     assert asked[2:] == ["mujoco.osmesa"]
     monkeypatch.setenv("MUJOCO_GL", "off")
-    with pytest.raises(OSError, match="MUJOCO_GL=off turns drawing off"):
+    with pytest.raises(OSError, match="MUJOCO_GL=off turns rendering off"):
         render.open_context(8)
 
 
@@ -241,15 +242,15 @@ def test_a_line_leads_from_one_point_to_the_other(end):
     marker = line(start, start + end, 0.01)
     half = np.empty(3)
     mujoco.mju_rotVecQuat(half, np.array([0, 0, marker.size[1]]), np.asarray(marker.quat, float))
-    np.testing.assert_allclose([marker.place - half, marker.place + half], [start, start + end], atol=1e-12)
+    np.testing.assert_allclose([marker.position - half, marker.position + half], [start, start + end], atol=1e-12)
 
 
 def test_a_box_has_twelve_edges():
     turn = np.array([np.cos(0.3), np.sin(0.3), 0, 0])
-    lines = edges(Marker("box", np.array([1.0, 2, 3]), (0.1, 0.2, 0.3), turn), 0.01)
+    lines = box_edges(Marker("box", np.array([1.0, 2, 3]), (0.1, 0.2, 0.3), turn), 0.01)
     assert sorted(round(marker.size[1], 6) for marker in lines) == 4 * [0.1] + 4 * [0.2] + 4 * [0.3]
-    np.testing.assert_allclose(np.mean([marker.place for marker in lines], axis=0), [1, 2, 3])
-    along_x = [marker.place - [1, 2, 3] for marker in lines if round(marker.size[1], 6) == 0.1]
+    np.testing.assert_allclose(np.mean([marker.position for marker in lines], axis=0), [1, 2, 3])
+    along_x = [marker.position - [1, 2, 3] for marker in lines if round(marker.size[1], 6) == 0.1]
     up = np.array([0, -np.sin(0.6), np.cos(0.6)])
     assert sorted(np.round(np.array(along_x) @ up, 6).tolist()) == [-0.3, -0.3, 0.3, 0.3]
 
@@ -266,19 +267,19 @@ def test_frames_of_the_real_tasks_show_the_goal(opengl, monkeypatch, env_id, sai
     if importlib.util.find_spec(get_row(env_id).requires) is None:
         pytest.skip(f"{env_id} needs {get_row(env_id).requires}")
     task = make_task(env_id, backend="c")
-    world = task.make_simulator(1)
-    world.reset(np.array([0]), [np.random.default_rng(0)])
+    simulator = task.make_simulator(1)
+    simulator.reset(np.array([0]), [np.random.default_rng(0)])
     uniform = np.random.default_rng(1).random(task.goals.num_uniforms)
-    goal, achieved = task.goals.sample(uniform, world.achieved()[0]), world.achieved()[0]
+    goal, achieved = task.goals.sample(uniform, simulator.achieved()[0]), simulator.achieved()[0]
     assert re.fullmatch(said, task.caption(goal, achieved))
-    bare, pending = task.render(_state(world)), world.render(0, goal)
-    assert bare.std() > 20, "not an empty picture"
+    bare, pending = task.render(_state(simulator)), simulator.render(0, goal)
+    assert bare.std() > 20, "not an empty frame"
     assert len(changed(pending, bare)[0]) > 300
     monkeypatch.setattr(task.goals, "success", lambda achieved, desired: np.True_)
-    redder, greener, _ = (pending.astype(int) - world.render(0, goal))[:480].sum((0, 1))
+    redder, greener, _ = (pending.astype(int) - simulator.render(0, goal))[:480].sum((0, 1))
     assert redder > 1000
     assert greener < -1000
 
 
-def _state(world):
-    return SimState(*(np.array(values[0]) for values in world.simulation.state))
+def _state(simulator):
+    return SimState(*(np.array(values[0]) for values in simulator.batch.state))

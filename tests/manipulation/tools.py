@@ -31,7 +31,7 @@ def same(ours, theirs, path=""):
         np.testing.assert_array_equal(ours, theirs, err_msg=path)
 
 
-def draw(envs, seed):
+def random_actions(envs, seed):
     """Endless random actions [N, A] for a vector environment."""
     generator = np.random.default_rng(seed)
     while True:

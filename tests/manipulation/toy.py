@@ -7,7 +7,8 @@ from array_api_compat import array_namespace
 
 from gc_envs.core.arrays import constant
 from gc_envs.core.goals import BoxGoals
-from gc_envs.manipulation.physics import PhysicsTask, SimState
+from gc_envs.manipulation.physics import PhysicsTask
+from gc_envs.manipulation.sim_state import SimState
 
 XML = """
 <mujoco>
@@ -52,7 +53,7 @@ class ToyPush(PhysicsTask):
         self.observation_space = gymnasium.spaces.Box(-5.0, 5.0, (9,), np.float32)
         self.goals = BoxGoals(np.full(2, -0.2), np.full(2, 0.2), threshold=0.05, distance=planar)
 
-    def start(self, uniform):
+    def initial_state(self, uniform):
         xp = array_namespace(uniform)
         empty = uniform[..., :0]
         box = 0.04 * uniform  # [..., 2]
@@ -64,29 +65,29 @@ class ToyPush(PhysicsTask):
             qpos, still, still[..., :1], pose[..., None, :3], pose[..., None, 3:], xp.zeros_like(still), empty
         )
 
-    def act(self, state, action):
+    def set_controls(self, state, action):
         xp = array_namespace(state.qpos)
         move = REACH * xp.concat([action[..., :2], 0 * action[..., :1]], axis=-1)
         target = state.sensordata[..., :3] + move
         return state._replace(mocap_pos=target[..., None, :], ctrl=action[..., 2:])
 
-    def features(self, state):
+    def raw_observation(self, state):
         return state.sensordata
 
-    def reached(self, state):
+    def raw_achieved_goal(self, state):
         return state.sensordata[..., 3:5]
 
-    def lost(self, state):
+    def out_of_workspace(self, state):
         xp = array_namespace(state.qpos)
         return xp.any(xp.abs(state.sensordata[..., 3:5]) > 0.3, axis=-1)
 
 
 class SettledPush(ToyPush):
-    """Settles two steps, and accepts a start only where the box lies in front: half of the draws."""
+    """Settles two steps, and accepts a start only where the box lies in front: half of the samples."""
 
-    settling = 2
+    settle_steps = 2
 
-    def usable(self, state):
+    def valid_start(self, state):
         return state.sensordata[..., 4] > 0.02
 
 
