@@ -40,7 +40,7 @@ def run_ours(args: argparse.Namespace) -> dict[str, Any]:
 
     def rollout(state: Any) -> Any:
         _, batch = learner.collect(state, jax.random.key(0))
-        last = jax.tree.map(lambda x: x[-1], batch.observation)
+        last = jax.tree.map(lambda x: x[-1], batch.observation)  # of the right shape, which is all that counts here
         return batch, learner.targets(state.train.variables, batch, last)
 
     kept = jax.tree.leaves(jax.eval_shape(rollout, state))
