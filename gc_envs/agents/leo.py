@@ -39,7 +39,7 @@ class LEOConfig(OnPolicyConfig):
 
 
 class LEO(OnPolicy):
-    """See the module's docstring."""
+    """Learner of the values of all goals at once, on one task."""
 
     name = "leo"
     config_class = LEOConfig

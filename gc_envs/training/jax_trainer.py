@@ -20,17 +20,18 @@ class JaxTrainer:
 
     Args:
         learner: What to train.
-        run: The run that its policy is said to come from.
+        run: The run that the policy is to name as its own.
     """
 
     def __init__(self, learner: Learner, run: RunDir) -> None:
-        self.learner, self.run = learner, run
+        self.learner = learner
         self.total_steps = learner.num_updates * learner.steps_per_update
         self._key, self._options = jax.random.key(learner.config.seed), learner.task.compiler_options
         self._run_chunk: Any = None
-        self._updates, self._length = 0, 1  # updates done, and of the next chunk
+        self._updates = 0  # done so far
+        self._length = 1  # updates of the next chunk
         self._state: Any = None
-        self._policy: JaxPolicy | None = None
+        self._policy = JaxPolicy(learner, None, run)
 
     @property
     def step(self) -> int:
@@ -68,11 +69,7 @@ class JaxTrainer:
     def policy(self) -> JaxPolicy:
         """Return the greedy policy of the present state."""
         # A copy, because the next chunk reuses the memory of the state.
-        acting_state = jax.tree.map(jnp.copy, self.learner.acting_state(self._state))
-        if self._policy is None:
-            self._policy = JaxPolicy(self.learner, acting_state, self.run)
-        self._policy = self._policy.with_state(acting_state)
-        return self._policy
+        return self._policy.with_state(jax.tree.map(jnp.copy, self.learner.acting_state(self._state)))
 
     def _compile(self) -> None:
         """Compile before the first chunk, so that compiling does not count as training."""
