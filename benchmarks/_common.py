@@ -105,7 +105,7 @@ def finish(
 def _versions(packages: Sequence[str]) -> dict[str, str]:
     if packages:
         return {package: importlib.metadata.version(package) for package in packages}
-    from gc_envs.agents.runs import installed_versions
+    from gc_envs.training.run_dir import installed_versions
 
     return installed_versions()
 

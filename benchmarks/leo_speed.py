@@ -29,7 +29,6 @@ def run_ours(args: argparse.Namespace) -> dict[str, Any]:
 
     from gc_envs import make_task
     from gc_envs.agents.leo import LEO, LEOConfig
-    from gc_envs.agents.rollout import collect
 
     task = make_task(args.env_id, observation="compact")
     learner = LEO(task, LEOConfig(total_steps=10**9, num_envs=args.num_envs, width=args.width))
@@ -39,11 +38,9 @@ def run_ours(args: argparse.Namespace) -> dict[str, Any]:
     compile_s = time.perf_counter() - start
 
     def rollout(state: Any) -> Any:
-        actors, kept = collect(
-            learner.program, state.actors, jax.random.key(0), lambda *a: learner._act(state, 0.1, *a),
-            learner.config.rollout_steps, forgetting=1.0, seen_only=True,
-        )  # fmt: skip
-        return kept, learner._targets(state, actors, kept)
+        _, batch = learner.collect(state, jax.random.key(0))
+        last = jax.tree.map(lambda x: x[-1], batch.observation)  # of the right shape, which is all that counts here
+        return batch, learner.targets(state.train.variables, batch, last)
 
     kept = jax.tree.leaves(jax.eval_shape(rollout, state))
     state, _ = jax.block_until_ready(update(state))

@@ -243,7 +243,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 def make_train_parser(config: Any = None, agent: str = "AGENT", env_id: str = "ID") -> Parser:
     """Make the parser of `train`, with flags for the fields of `config` if there is one and these as their defaults."""
     from gc_envs.agents import LEARNERS
-    from gc_envs.agents.schedule import Schedule
+    from gc_envs.training.options import TrainOptions
 
     parser = Parser(
         prog=f"gc-envs train {agent} {env_id}", usage="gc-envs train AGENT ID [FLAGS]", description=summary(train),
@@ -252,7 +252,7 @@ def make_train_parser(config: Any = None, agent: str = "AGENT", env_id: str = "I
     )  # fmt: skip
     for argument in function_arguments(train):
         argument.add_to(parser)
-    _add_group(parser, "evaluations and logs", field_arguments(Schedule()))
+    _add_group(parser, "evaluations and logs", field_arguments(TrainOptions()))
     if config is not None:
         _add_group(parser, f"settings of {agent}", field_arguments(config))
     return parser
@@ -268,7 +268,8 @@ def _train(argv: list[str]) -> int:
     """Run `train` in two passes: the first finds agent, environment and preset, on which the flags depend."""
     from gc_envs.agents import get_learner
     from gc_envs.agents.presets import preset
-    from gc_envs.agents.schedule import Interrupted, Schedule
+    from gc_envs.training.options import TrainOptions
+    from gc_envs.training.signals import Interrupted
 
     without_help = [word for word in argv if word not in ("-h", "--help")]
     if len(without_help) < 2:
@@ -280,12 +281,12 @@ def _train(argv: list[str]) -> int:
 
     parsed = make_train_parser(defaults, first.agent, first.env_id).parse_args(argv)
     config = dataclasses.replace(defaults, **values(field_arguments(defaults), parsed))
-    schedule = Schedule(**values(field_arguments(Schedule()), parsed))
+    schedule = TrainOptions(**values(field_arguments(TrainOptions()), parsed))
     try:
-        from gc_envs.agents.session import train_run
+        from gc_envs.training.train import train_run
 
         train_run(
-            parsed.agent, parsed.env_id, config, env_kwargs=env_kwargs, schedule=schedule, run_dir=parsed.run_dir,
+            parsed.agent, parsed.env_id, config, env_kwargs=env_kwargs, options=schedule, run_dir=parsed.run_dir,
             resume=parsed.resume,
         )  # fmt: skip
     except Interrupted as stop:

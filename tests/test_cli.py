@@ -11,10 +11,11 @@ from tiny_run import contents
 
 import gc_envs
 from gc_envs.agents import LEARNERS, get_learner
-from gc_envs.agents.checkpoint import list_checkpoints
+from gc_envs.training.checkpoint import list_checkpoints
 from gc_envs.agents.presets import preset
 from gc_envs.cli import main, make_parser, make_train_parser, parse_env_kwargs
 from gc_envs.registration import ROWS
+from gc_envs.training.checkpoint import list_checkpoints
 
 HEAVY = {"jax", "torch", "mujoco", "flax", "optax", "craftax", "matplotlib", "rich", "PIL"}
 
@@ -62,10 +63,10 @@ def test_render_writes_a_video_that_says_what_it_shows(run_copy, tmp_path, capsy
 
 
 def test_a_preset_sets_defaults_and_flags_override_it(tmp_path, monkeypatch):
-    from gc_envs.agents import session
+    from gc_envs.training import train
 
     seen = []
-    monkeypatch.setattr(session, "train_run", lambda agent, env_id, config, **kwargs: seen.append((config, kwargs)))
+    monkeypatch.setattr(train, "train_run", lambda agent, env_id, config, **kwargs: seen.append((config, kwargs)))
     for flag in (["--preset", "paper"], ["--preset=paper"]):
         assert main(["train", "leo", "GC-Craftax-v0", *flag, "--width", "64"]) == 0
         config, _ = seen.pop()
@@ -77,7 +78,7 @@ def test_a_preset_sets_defaults_and_flags_override_it(tmp_path, monkeypatch):
     assert kwargs["env_kwargs"] == {"size": 7, "map_seed": 2}
     assert kwargs["resume"]
     assert kwargs["run_dir"] == tmp_path
-    assert kwargs["schedule"].evaluations == 7
+    assert kwargs["options"].evaluations == 7
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_damaged_runs_are_refused_in_one_line(run_copy, capsys, damaged, command
     newest = list_checkpoints(run_copy / "checkpoints")[-1]
     if damaged == "format":
         path = run_copy / "config.json"
-        path.write_text(path.read_text().replace('"format": 1', '"format": 77'))
+        path.write_text(path.read_text().replace('"format": 2', '"format": 77'))
     elif damaged == "checkpoints":
         (run_copy / "checkpoints").rename(run_copy / "elsewhere")
     else:

@@ -15,8 +15,8 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor
 
-from gc_envs.agents.checkpoint import RunError, flatten, nested
 from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.training.checkpoint import RunError, flatten, nested
 
 Arrays = dict[str, np.ndarray]
 COUNTERS = ("num_timesteps", "_n_updates", "_n_calls", "_episode_num", "exploration_rate")  # DQN has them all

@@ -13,15 +13,19 @@ from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor
 
-from gc_envs.agents.checkpoint import load_arrays, save_checkpoint
-from gc_envs.agents.log import Log
-from gc_envs.agents.progress import Progress
-from gc_envs.agents.runs import Run, open_run, trained_arrays
 from gc_envs.agents.sb3.checkpoint import capture, restore, set_weights
 from gc_envs.agents.sb3.normalize import NormalizedExtractor
-from gc_envs.agents.schedule import CHECKPOINT_SECONDS, Interrupted, Schedule, noted_signals
 from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.training.checkpoint import load_arrays, save_checkpoint
+from gc_envs.training.logger import RunLogger as Log
+from gc_envs.training.loop import CHECKPOINT_SECONDS
+from gc_envs.training.options import TrainOptions as Schedule
+from gc_envs.training.progress import Progress
+from gc_envs.training.run_dir import RunDir as Run
+from gc_envs.training.run_dir import open_run, trained_arrays
+from gc_envs.training.signals import Interrupted
+from gc_envs.training.signals import catch_signals as noted_signals
 from gc_envs.wrappers import AchievedGoalHerReplayBuffer, SB3VecEnv
 
 LOG_SECONDS = 1.0  # between two rows of metrics.csv
