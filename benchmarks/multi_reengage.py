@@ -16,7 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 import gc_envs
 from gc_envs.agents.presets import preset
-from gc_envs.agents.sb3.algorithms import MultiReenGAGE, MultiReenGAGEConfig
+from gc_envs.sb3.algorithms import MultiReenGAGE, MultiReenGAGEConfig
 
 IDS = ("GC-DriveSeek-v0", "GC-NoisySeek-v0")
 LOSSES = ("critic_loss", "gradient_loss")

@@ -14,7 +14,7 @@ import torch
 from _common import finish, parser, ratio, take_turns
 
 import gc_envs
-from gc_envs.agents.sb3.algorithms import HerReenGAGEDDPG, ReenGAGEDDPGConfig
+from gc_envs.sb3.algorithms import HerReenGAGEDDPG, ReenGAGEDDPGConfig
 
 SIZES = {5: 512, 10: 512, 20: 128}  # dim -> batch size
 

@@ -5,19 +5,19 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-_SB3 = "gc_envs.agents.sb3.algorithms"
-LEARNERS = {  # name -> "module:class"
+_SB3 = "gc_envs.sb3.algorithms"
+LEARNERS = {  # name -> "module:attribute", a learner or a table of learners by name
     "leo": "gc_envs.agents.leo:LEO",
-    "her-ddpg": f"{_SB3}:HerDDPG",
-    "her-td3": f"{_SB3}:HerTD3",
-    "her-sac": f"{_SB3}:HerSAC",
-    "her-tqc": f"{_SB3}:HerTQC",
-    "her-dqn": f"{_SB3}:HerDQN",
-    "reengage-ddpg": f"{_SB3}:HerReenGAGEDDPG",
-    "reengage-td3": f"{_SB3}:HerReenGAGETD3",
-    "reengage-sac": f"{_SB3}:HerReenGAGESAC",
-    "reengage-dqn": f"{_SB3}:HerReenGAGEDQN",
-    "multi-reengage": f"{_SB3}:MultiReenGAGE",
+    "her-ddpg": f"{_SB3}:ALGORITHMS",
+    "her-td3": f"{_SB3}:ALGORITHMS",
+    "her-sac": f"{_SB3}:ALGORITHMS",
+    "her-tqc": f"{_SB3}:ALGORITHMS",
+    "her-dqn": f"{_SB3}:ALGORITHMS",
+    "reengage-ddpg": f"{_SB3}:ALGORITHMS",
+    "reengage-td3": f"{_SB3}:ALGORITHMS",
+    "reengage-sac": f"{_SB3}:ALGORITHMS",
+    "reengage-dqn": f"{_SB3}:ALGORITHMS",
+    "multi-reengage": f"{_SB3}:ALGORITHMS",
 }
 
 
@@ -33,7 +33,8 @@ def get_learner(name: str) -> Any:
     module, attribute = LEARNERS[name].split(":")
     if module == _SB3 and not all(map(importlib.util.find_spec, ("stable_baselines3", "sb3_contrib"))):
         raise ModuleNotFoundError(f'{name} needs Stable-Baselines3; install it with: pip install "gc_envs[sb3]"')
-    return getattr(importlib.import_module(module), attribute)
+    found = getattr(importlib.import_module(module), attribute)
+    return found[name] if isinstance(found, dict) else found
 
 
 def load_agent(run: Path | str) -> Any:

@@ -6,9 +6,9 @@ import torch
 from stable_baselines3 import DDPG, TD3
 
 import gc_envs
-from gc_envs.agents.sb3.algorithms import HerDDPG, MultiReenGAGE
-from gc_envs.agents.sb3.losses import attach_loss, clip_values, penalize_actions
-from gc_envs.agents.sb3.reengage import ReenGAGEDDPG
+from gc_envs.sb3.algorithms import HerDDPG, MultiReenGAGE
+from gc_envs.sb3.losses import attach_loss, clip_values, penalize_actions
+from gc_envs.sb3.reengage import ReenGAGEDDPG
 from gc_envs.wrappers import AchievedGoalHerReplayBuffer, SB3VecEnv
 
 

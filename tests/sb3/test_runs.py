@@ -12,7 +12,7 @@ from tiny_run import KILLED, contents, final_state
 
 from gc_envs.agents import load_agent
 from gc_envs.agents.checkpoint import RunError, list_checkpoints
-from gc_envs.agents.sb3 import learner as sb3_learner
+from gc_envs.sb3 import learner as sb3_learner
 from gc_envs.cli import main
 
 SMALL = ["--learning-starts", "40", "--batch-size", "16", "--width", "16", "--depth", "1", "--evaluations", "2"]
@@ -154,7 +154,7 @@ def test_what_cannot_work_is_refused_in_one_line_that_says_what_can(tmp_path, ca
 
 
 def test_another_agents_run_and_a_damaged_one_are_refused(tmp_path, finished):
-    from gc_envs.agents.sb3.algorithms import HerTD3
+    from gc_envs.sb3.algorithms import HerTD3
 
     with pytest.raises(RunError, match="holds a her-ddpg agent, not her-td3"):
         HerTD3.load(finished("her-ddpg"))

@@ -15,7 +15,7 @@ import torch
 from stable_baselines3 import DDPG, DQN, SAC, TD3
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from gc_envs.agents.sb3.losses import Tensor, attach_loss, check_weight
+from gc_envs.sb3.losses import Tensor, attach_loss, check_weight
 
 Observation = dict[str, Tensor]
 Reward = Callable[[Tensor, Tensor], Tensor]  # (achieved [B, d], desired [B, D]) -> differentiable reward [B]

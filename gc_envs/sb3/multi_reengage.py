@@ -14,10 +14,10 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, create_
 from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.td3.policies import TD3Policy
 
-from gc_envs.agents.sb3.losses import Tensor
-from gc_envs.agents.sb3.reengage import Observation, ReenGAGEDDPG
+from gc_envs.sb3.losses import Tensor
+from gc_envs.sb3.reengage import Observation, ReenGAGEDDPG
 from gc_envs.core.goals import PointSetGoals
-from gc_envs.wrappers.achieved_goal_her import NO_HINDSIGHT
+from gc_envs.sb3.her_buffer import NO_HINDSIGHT
 
 
 class PointSetEncoder(BaseFeaturesExtractor):
