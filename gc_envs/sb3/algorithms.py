@@ -9,7 +9,6 @@ from gymnasium.spaces import Discrete
 from sb3_contrib import TQC
 from stable_baselines3 import DDPG, DQN, SAC, TD3
 
-from gc_envs.core.goals import PointSetGoals
 from gc_envs.sb3.config import (
     DDPGConfig,
     DQNConfig,
@@ -33,6 +32,6 @@ ROWS = (
     Algorithm("reengage-td3", ReenGAGETD3, ReenGAGEDDPGConfig),
     Algorithm("reengage-sac", ReenGAGESAC, ReenGAGEConfig),
     Algorithm("reengage-dqn", ReenGAGEDQN, ReenGAGEDQNConfig, action_kind=Discrete),
-    Algorithm("multi-reengage", MultiReenGAGEDDPG, MultiReenGAGEConfig, goal_kind=PointSetGoals),
+    Algorithm("multi-reengage", MultiReenGAGEDDPG, MultiReenGAGEConfig, needs_point_sets=True),
 )
 ALGORITHMS = {row.name: row for row in ROWS}

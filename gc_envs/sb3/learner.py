@@ -10,7 +10,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor
 
 from gc_envs.agents.runs import Run, open_run, trained_arrays
-from gc_envs.core.goals import GoalSpace
+from gc_envs.core.goals import PointSetGoals
 from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.sb3.checkpoint import set_weights
@@ -37,8 +37,8 @@ class Algorithm:
     """Class of the settings."""
     action_kind: type[gymnasium.Space] = gymnasium.spaces.Box
     """Kind of action space that the algorithm needs."""
-    goal_kind: type[GoalSpace] = GoalSpace
-    """Kind of goal space that the algorithm needs."""
+    needs_point_sets: bool = False
+    """Whether goals must be sets of points."""
 
     takes_compact: ClassVar[bool] = False  # the integer observations of this package's own networks are not for SB3
 
@@ -142,7 +142,7 @@ class SB3Policy:
 def _check_spaces(algorithm: Algorithm, task: Task) -> None:
     """Raise ValueError if `algorithm` cannot use the actions, observations or goals of `task`."""
     name, kind = algorithm.name, type(task).__name__
-    if not isinstance(task.goals, algorithm.goal_kind):
+    if algorithm.needs_point_sets and not isinstance(task.goals, PointSetGoals):
         raise ValueError(f"{name} needs goals that are sets of points, {kind} has others; use reengage-ddpg")
     if not isinstance(task.action_space, algorithm.action_kind):
         wanted, others = algorithm.action_kind.__name__, ALTERNATIVES[algorithm.action_kind]

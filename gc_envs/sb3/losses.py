@@ -1,4 +1,4 @@
-"""Loss terms added to Stable-Baselines3's algorithms through the outputs of their networks: no training loop is copied."""
+"""Loss terms for Stable-Baselines3's algorithms, added to the outputs of their networks: no training loop is copied."""
 
 from typing import Any
 

@@ -195,7 +195,7 @@ def _same_step_line(envs: VectorEnv) -> str:
 
 
 def _info_of(infos: dict[str, Any], index: int) -> dict[str, Any]:
-    """Return the info of one environment: the entries of Gymnasium's `infos` whose `_key` mask, if any, is set there."""
+    """Return the info of environment `index`: all entries of `infos` that have no mask `_key`, or one that is set."""
     return {
         key: _info_of(value, index) if isinstance(value, dict) else value[index]
         for key, value in infos.items()

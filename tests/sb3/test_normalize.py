@@ -1,4 +1,4 @@
-"""Inputs normalised inside the networks: the statistics are those of what was trained on, and targets follow."""
+"""Inputs normalised inside the networks: moments of what was trained on, copied to target networks."""
 
 import itertools
 
