@@ -38,7 +38,7 @@ def ratio(times: dict[str, list[float]], one: str, other: str) -> float:
 
 def finish(args: argparse.Namespace, result: dict[str, Any]) -> None:
     """Print `result` and write it, with what is needed to repeat it, where `--json` says."""
-    from gc_envs.agents.runs import installed_versions
+    from gc_envs.training.run_dir import installed_versions
 
     result = {
         **result,

@@ -27,10 +27,10 @@ GAMES = {"GC-Craftax-v0": "Craftax-Symbolic-v1", "GC-Craftax-Classic-v0": "Craft
 def run_ours(args: argparse.Namespace) -> dict[str, Any]:
     """Steps/s of `args.updates` updates of ours after one that is not counted, and what a transition takes to keep."""
     import jax
+    from gc_envs.agents.rollout import collect
 
     from gc_envs import make_task
     from gc_envs.agents.leo import LEO, LEOConfig
-    from gc_envs.agents.rollout import collect
 
     task = make_task(args.env_id, observation="compact")
     learner = LEO(task, LEOConfig(total_steps=10**9, num_envs=args.num_envs, width=args.width))

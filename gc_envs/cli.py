@@ -185,7 +185,8 @@ def _train(argv: list[str]) -> int:
     """`train AGENT ID ...`: the flags are the fields of that agent's config, their defaults those of its preset."""
     from gc_envs.agents import LEARNERS, get_learner
     from gc_envs.agents.presets import preset
-    from gc_envs.agents.schedule import Interrupted, Schedule
+    from gc_envs.training.options import TrainOptions
+    from gc_envs.training.signals import Interrupted
 
     agent, env_id = ([a for a in argv[:2] if not a.startswith("-")] + ["", ""])[:2]
     if not agent or not env_id:
@@ -200,7 +201,7 @@ def _train(argv: list[str]) -> int:
         agent: Positional[str],
         env_id: Positional[str],
         config: Annotated[learner.config_class, tyro.conf.arg(name="")] = defaults,  # type: ignore[name-defined]
-        schedule: Annotated[Schedule, tyro.conf.arg(name="")] = Schedule(),  # noqa: B008  (frozen)
+        options: Annotated[TrainOptions, tyro.conf.arg(name="")] = TrainOptions(),  # noqa: B008  (frozen)
         preset: str = "default",
         env_kwargs: EnvKwargs = (),
         run_dir: Path | None = None,
@@ -216,10 +217,10 @@ def _train(argv: list[str]) -> int:
             run_dir: the run folder; default a new one under runs/.
             resume: go on from the newest checkpoint of --run-dir, with the same flags.
         """
-        from gc_envs.agents.session import train_run
+        from gc_envs.training.train import train_run
 
         train_run(
-            agent, env_id, config, env_kwargs=parse_env_kwargs(env_id, env_kwargs), schedule=schedule,
+            agent, env_id, config, env_kwargs=parse_env_kwargs(env_id, env_kwargs), options=options,
             run_dir=run_dir, resume=resume,
         )  # fmt: skip
 

@@ -8,10 +8,10 @@ import sys
 import pytest
 from tiny_run import contents
 
-from gc_envs.agents.checkpoint import list_checkpoints
 from gc_envs.agents.presets import preset
 from gc_envs.cli import main, parse_env_kwargs
 from gc_envs.registration import ROWS
+from gc_envs.training.checkpoint import list_checkpoints
 
 
 def test_list_names_every_id(capsys):
@@ -57,10 +57,10 @@ def test_render_writes_a_film_that_says_what_it_shows(run_copy, tmp_path, capsys
 
 
 def test_a_preset_sets_defaults_and_flags_override_it(tmp_path, monkeypatch):
-    from gc_envs.agents import session
+    from gc_envs.training import train
 
     seen = []
-    monkeypatch.setattr(session, "train_run", lambda agent, env_id, config, **kwargs: seen.append((config, kwargs)))
+    monkeypatch.setattr(train, "train_run", lambda agent, env_id, config, **kwargs: seen.append((config, kwargs)))
     for flag in (["--preset", "paper"], ["--preset=paper"]):
         assert main(["train", "leo", "GC-Craftax-v0", *flag, "--width", "64"]) == 0
         config, _ = seen.pop()
@@ -72,7 +72,7 @@ def test_a_preset_sets_defaults_and_flags_override_it(tmp_path, monkeypatch):
     assert kwargs["env_kwargs"] == {"size": 7, "map_seed": 2}
     assert kwargs["resume"]
     assert kwargs["run_dir"] == tmp_path
-    assert kwargs["schedule"].evaluations == 7
+    assert kwargs["options"].evaluations == 7
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_damaged_runs_are_refused_in_one_line(run_copy, capsys, damaged, command
     newest = list_checkpoints(run_copy / "checkpoints")[-1]
     if damaged == "format":
         path = run_copy / "config.json"
-        path.write_text(path.read_text().replace('"format": 1', '"format": 77'))
+        path.write_text(path.read_text().replace('"format": 2', '"format": 77'))
     elif damaged == "checkpoints":
         (run_copy / "checkpoints").rename(run_copy / "elsewhere")
     else:

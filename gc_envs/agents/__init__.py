@@ -1,4 +1,4 @@
-"""Learners, by name. A new one is a file here and a row in `LEARNERS`."""
+"""Learners by name. A new one is a file here and a row in `LEARNERS`."""
 
 import importlib
 import importlib.util
@@ -22,11 +22,11 @@ LEARNERS = {  # name -> "module:attribute", a learner or a table of learners by 
 
 
 def get_learner(name: str) -> Any:
-    """The learner class called `name`.
+    """Return the learner class called `name`, a `training.types.TrainableLearner`.
 
     Raises:
-        ValueError: for an unknown name, with those there are.
-        ModuleNotFoundError: when the extra it needs is not installed, with the pip command.
+        ValueError: The name is unknown; the message lists those there are.
+        ModuleNotFoundError: The extra that it needs is not installed; the message has the pip command.
     """
     if name not in LEARNERS:
         raise ValueError(f"unknown agent {name!r}; known: {', '.join(LEARNERS)}")
@@ -38,11 +38,14 @@ def get_learner(name: str) -> Any:
 
 
 def load_agent(run: Path | str) -> Any:
-    """The trained agent of a run folder, whatever trained it: `.act(observation)`, `.run`, `.task`.
+    """Return the trained agent of a run folder, whatever trained it, a `training.types.Policy`.
+
+    Args:
+        run: The run folder.
 
     Raises:
-        RunError: when the folder is not a run, has no checkpoint, or is damaged.
+        RunError: The folder is not a run, has no checkpoint, or is damaged.
     """
-    from gc_envs.agents.runs import open_run
+    from gc_envs.training.run_dir import open_run
 
     return get_learner(open_run(run).agent).load(run)

@@ -1,40 +1,80 @@
-"""What every learner's configuration has."""
+"""Settings that learners have in common."""
 
 import dataclasses
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Size and seed of a training run."""
+
+    total_steps: int = 1_000_000
+    """Environment steps of the whole run, summed over all environments; rounded down to whole updates."""
+
+    num_envs: int = 64
+    """Number of environments that are stepped together. Published LEO and PQN results use 1024."""
+
+    seed: int = 0
+    """Seed of all randomness: network initialisation, environments, goals and exploration."""
 
 
 @dataclass(frozen=True)
-class LearnerConfig:
-    """Size of a run and its seed."""
+class OnPolicyConfig(RunConfig):
+    """Settings of learners that collect a rollout, learn from it and discard it."""
 
-    total_steps: int = 1_000_000  # environment steps, over all lanes
-    num_envs: int = 64  # lanes stepped side by side (published: 1024)
-    seed: int = 0
-    success_forgetting: float = 0.999  # per update, of the running success rate
+    rollout_steps: int = 32
+    """Steps that each environment takes between two updates."""
 
-    def num_updates(self, steps_per_update: int) -> int:
-        """Updates that `total_steps` makes, at least one."""
-        if self.total_steps < 1:
-            raise ValueError(f"total_steps must be at least 1, got {self.total_steps}")
-        return max(1, self.total_steps // steps_per_update)
+    epochs: int = 2
+    """Passes over a rollout in one update."""
 
-    def check_minibatches(self, batch: int, minibatch_size: int) -> None:
-        """ValueError unless minibatches divide the batch; it suggests a size that does."""
+    minibatch_size: int = 512
+    """Environment steps in a minibatch; it must divide rollout_steps x num_envs."""
+
+    learning_rate: float = 2e-4
+    """Step size of the optimizer at the start of training."""
+
+    anneal_learning_rate: bool = True
+    """Whether the learning rate falls linearly to 0 at the end of training."""
+
+    max_grad_norm: float = 1.0
+    """Global norm that gradients are clipped to."""
+
+    gamma: float = 0.99
+    """Discount per environment step."""
+
+    seen_goals_only: bool = True
+    """Whether new goals are sampled only from those that have held at some time in this run, instead of from all."""
+
+    success_forgetting: float = 0.999
+    """Factor that the success and failure counts of every goal are multiplied by after each update."""
+
+    width: int = 1024
+    """Units in each dense layer."""
+
+    depth: int = 4
+    """Number of dense layers before the head."""
+
+    conv_features: int = 32
+    """Channels of the 3x3 convolution over the map; unused where observations have no map."""
+
+    one_hot: bool = True
+    """Whether integer categories are one-hot encoded. False feeds them as numbers, for observations without a map."""
+
+    def check(self) -> None:
+        """Raise ValueError for a count below 1 or a minibatch size that does not divide an update."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.type in (int, "int") and field.name != "seed" and value < 1:
                 raise ValueError(f"{field.name} must be at least 1, got {value}")
-        if batch % minibatch_size:
-            fits = max(size for size in range(1, min(batch, minibatch_size) + 1) if batch % size == 0)
+        samples = self.steps_per_update
+        if samples % self.minibatch_size:
+            fits = max(size for size in range(1, min(samples, self.minibatch_size) + 1) if samples % size == 0)
             raise ValueError(
-                f"minibatch_size={minibatch_size} does not divide the {batch} steps of an update; try {fits}"
+                f"minibatch_size={self.minibatch_size} does not divide the {samples} steps of an update; try {fits}"
             )
 
-
-def linear_schedule(start: float, end: float, updates: float, update: jax.Array) -> jax.Array:
-    """From `start` at update 0 to `end` at `updates` and after."""
-    return start + (end - start) * jnp.clip(update / max(updates, 1.0), 0.0, 1.0)
+    @property
+    def steps_per_update(self) -> int:
+        """Environment steps of one update, over all environments."""
+        return self.rollout_steps * self.num_envs

@@ -1,175 +1,118 @@
-"""LEO: learning everything all at once.
+"""LEO: learning everything all at once (arXiv 2605.23551, section 4).
 
-Every transition updates the values of all G goals through one network pass (arXiv 2605.23551, section 4), with the PQN
-recipe around it: parallel lanes, short rollouts, a few epochs of minibatches, no replay and no target network.
-Letters: T steps, N lanes, B minibatch, G goals, A actions.
+Every transition updates the values of all G goals through one network pass, with the recipe of PQN (arXiv 2407.04811)
+around it: parallel environments, short rollouts, a few epochs of minibatches, no replay and no target network.
+Letters: T steps, N environments, B minibatch, G goals, A actions.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import optax
 
-from gc_envs.agents.config import LearnerConfig, linear_schedule
-from gc_envs.agents.networks import LEONetwork
-from gc_envs.agents.rollout import Actors, collect, start_actors, training_program
-from gc_envs.agents.targets import all_goals_targets
-from gc_envs.agents.training import JaxLearner
+from gc_envs.agents.config import OnPolicyConfig
+from gc_envs.agents.explore import epsilon_greedy, linear_schedule
+from gc_envs.agents.goal_stats import GoalStats
+from gc_envs.agents.networks.leo import LEONetwork
+from gc_envs.agents.on_policy import OnPolicy, State
+from gc_envs.agents.sgd import minibatch_epochs
+from gc_envs.agents.targets import all_goals_target
+from gc_envs.agents.types import Array, TrainState, Transition, init_train_state
 from gc_envs.core.task import Task
 
-Array = jax.Array
+Variables = dict[str, Any]  # of the network: params and batch_stats
 
 
 @dataclass(frozen=True)
-class LEOConfig(LearnerConfig):
-    """Hyperparameters of LEO; the defaults are the published ones, but for the number of lanes."""
+class LEOConfig(OnPolicyConfig):
+    """Settings of LEO; the defaults are the published ones, except for the number of environments."""
 
-    rollout_steps: int = 32  # steps per lane and update
-    epochs: int = 2  # passes over a rollout
-    minibatch_size: int = 512
-    learning_rate: float = 2e-4
-    anneal_learning_rate: bool = True  # linearly, to 0 at the end of training
-    max_grad_norm: float = 1.0
-    gamma: float = 0.99
     epsilon_start: float = 0.2
+    """Share of random actions at the start of training."""
+
     epsilon_end: float = 0.01
-    epsilon_fraction: float = 0.2  # of training, over which epsilon falls linearly
-    seen_goals_only: bool = True  # command only goals that were seen; False: any goal
-    width: int = 1024  # of the dense layers
-    depth: int = 4  # dense layers
-    conv_features: int = 32
-    one_hot: bool = True  # encode categories as one-hot; False: feed them as they are (flat tasks only)
+    """Share of random actions once it has stopped falling."""
+
+    epsilon_fraction: float = 0.2
+    """Fraction of the run over which the share of random actions falls linearly."""
 
 
-class LEOState(NamedTuple):
-    """Everything training carries from update to update."""
-
-    params: Any
-    batch_stats: Any
-    opt_state: Any
-    actors: Actors
-    key: Array  # [2] uint32
-    update: Array  # int32, updates done
-
-
-class LEO(JaxLearner):
+class LEO(OnPolicy):
     """The learner."""
 
     name = "leo"
     config_class = LEOConfig
+    config: LEOConfig
 
-    def __init__(self, task: Task, config: LEOConfig) -> None:
-        config.check_minibatches(config.rollout_steps * config.num_envs, config.minibatch_size)
-        self.task, self.config = task, config
-        self.program = training_program(task, num_envs=config.num_envs)
-        self.num_actions = int(task.action_space.n)  # type: ignore[attr-defined]
+    def __init__(self, task: Task[Any], config: LEOConfig) -> None:
+        super().__init__(task, config)
         spec = task.one_hot_spec if config.one_hot else None
         self.network = LEONetwork(
-            spec, task.goals.num_goals, self.num_actions, config.width, config.depth, config.conv_features
-        )
-        self.steps_per_update = config.rollout_steps * config.num_envs
-        self.num_updates = config.num_updates(self.steps_per_update)
-        self.minibatches = self.steps_per_update // config.minibatch_size
-        gradient_steps = self.num_updates * config.epochs * self.minibatches
-        rate = config.learning_rate
-        if config.anneal_learning_rate:
-            rate = optax.linear_schedule(rate, 0.0, gradient_steps)
-        self.optimizer = optax.chain(optax.clip_by_global_norm(config.max_grad_norm), optax.radam(rate))
-
-    def init(self, key: Array) -> LEOState:
-        """A state at update 0; `key` (typed) is consumed."""
-        network_key, actors_key, key = jax.random.split(key, 3)
-        actors = start_actors(self.program, actors_key, self.config.num_envs)
-        observation = jax.vmap(self.task.observe)(actors.lanes.state)
-        variables = self.network.init(network_key, observation)
-        params, stats = variables["params"], variables["batch_stats"]
-        return LEOState(
-            params, stats, self.optimizer.init(params), actors, jax.random.key_data(key), jnp.zeros((), jnp.int32)
-        )
-
-    def update(self, state: LEOState) -> tuple[LEOState, dict[str, Array]]:
-        """One rollout and the gradient steps on it."""
-        config = self.config
-        key, act_key, learn_key = jax.random.split(jax.random.wrap_key_data(state.key), 3)
-        epsilon = self.epsilon(state.update)
-        actors, transitions = collect(
-            self.program, state.actors, act_key, lambda *args: self._act(state, epsilon, *args), config.rollout_steps,
-            forgetting=config.success_forgetting, seen_only=config.seen_goals_only,
+            spec, self.num_goals, self.num_actions, config.width, config.depth, config.conv_features
         )  # fmt: skip
-        targets = self._targets(state, actors, transitions)
-        batch = jax.tree.map(
-            lambda x: x.reshape(self.steps_per_update, *x.shape[2:]),
-            (transitions.observation, transitions.action, targets),
+        clip = optax.clip_by_global_norm(config.max_grad_norm)
+        self.optimizer = optax.chain(clip, optax.radam(self.learning_rate()))
+
+    def init_train(self, key: Array, observation: Any) -> TrainState:
+        return init_train_state(self.network, self.optimizer, key, observation)
+
+    def policy(self, train: TrainState, update: Array, key: Array, observation: Any, goal: Array) -> tuple[Array, Any]:
+        q, features = self.q(train.variables, observation, goal)
+        return epsilon_greedy(key, q, self.epsilon(update)), features  # kept, because the targets need them again
+
+    def learn(
+        self, key: Array, train: TrainState, update: Array, batch: Transition, last: Any, stats: GoalStats
+    ) -> tuple[TrainState, dict[str, Array]]:
+        target = self.targets(train.variables, batch, last)
+        train, loss = minibatch_epochs(
+            key, train, self.optimizer, self.loss, self.flatten((batch.observation, batch.action, target)),
+            epochs=self.config.epochs, minibatch_size=self.config.minibatch_size,
+        )  # fmt: skip
+        return train, {"loss": loss, "target": target.mean(), "epsilon": self.epsilon(update)}
+
+    def targets(self, variables: Variables, batch: Transition, last: Any) -> Array:
+        """Return r[g] + gamma * max_a Q(s', a)[g] for every goal: [T, N, G].
+
+        The network does not change during a rollout, so the best values of all its states are computed at once, at the
+        speed of large matrix products, and no [G, A] table is ever stored.
+        """
+        features = self.apply(variables, "features", last)
+        reached = jnp.concatenate([batch.extras[1:], features[None]])  # [T, N, width], features of the states reached
+        best = self.apply(variables, "max_values", self.flatten(reached)).reshape(batch.achieved.shape)
+        return all_goals_target(batch.achieved, batch.done, best, self.config.gamma)
+
+    def loss(self, params: Any, batch_stats: Any, minibatch: tuple[Any, Array, Array]) -> tuple[Array, Any]:
+        """Return half the mean squared error of the taken actions' values, and the new normalisation statistics."""
+        observation, action, target = minibatch
+        variables = {"params": params, "batch_stats": batch_stats}
+        features, updated = self.network.apply(
+            variables, observation, train=True, method="features", mutable=["batch_stats"]
         )
-        learned, loss = self._learn(state, batch, learn_key)
-        metrics = {"loss": loss, "target": targets.mean(), "epsilon": epsilon, "ends": transitions.done.sum()}
-        new = LEOState(*learned, actors, jax.random.key_data(key), state.update + 1)
-        return new, metrics
+        values = self.apply(variables, "action_values", features, action)  # [B, G]
+        return 0.5 * jnp.square(values - target).mean(), updated["batch_stats"]
 
     def epsilon(self, update: Array) -> Array:
-        """Share of random actions at update number `update`."""
+        """Return the share of random actions after `update` updates."""
         c = self.config
         return linear_schedule(c.epsilon_start, c.epsilon_end, c.epsilon_fraction * self.num_updates, update)
 
-    def _act(self, state: LEOState, epsilon: Array, key: Array, observation: Any, goal: Array) -> tuple[Array, Array]:
-        """Epsilon-greedy for the commanded goal; the features are kept, for the targets need them again."""
-        features = self._apply(self.variables(state), "features", observation)
-        greedy = self._apply(self.variables(state), "goal_values", features, goal).argmax(axis=-1)
-        coin_key, action_key = jax.random.split(key)
-        action = jax.random.randint(action_key, greedy.shape, 0, self.num_actions)
-        return jnp.where(jax.random.uniform(coin_key, greedy.shape) < epsilon, action, greedy), features
+    def q(self, variables: Variables, observation: Any, goal: Array) -> tuple[Array, Array]:
+        """Return Q [B, A] for one goal per row, and the features [B, width] that all goals share."""
+        features = self.apply(variables, "features", observation)
+        return self.apply(variables, "goal_values", features, goal), features
 
-    def _targets(self, state: LEOState, actors: Actors, transitions: Any) -> Array:
-        """[T, N, G]. The network does not change during a rollout, so the best values of all its states are worked
-        out at once, at the speed of large matrix products, and no [G, A] table is ever stored."""
-        observation = jax.vmap(self.task.observe)(actors.lanes.state)
-        last = self._apply(self.variables(state), "features", observation)
-        features = jnp.concatenate([transitions.extra[1:], last[None]])  # [T, N, width] of the states reached
-        values = self._apply(self.variables(state), "max_values", features.reshape(-1, self.config.width))
-        next_value = values.reshape(*features.shape[:2], -1)
-        return all_goals_targets(transitions.achieved, transitions.done, next_value, self.config.gamma)
+    def acting_state(self, state: State) -> Variables:
+        train: TrainState = state.train
+        return train.variables
 
-    def _learn(
-        self, state: LEOState, batch: tuple[Any, Array, Array], key: Array
-    ) -> tuple[tuple[Any, Any, Any], Array]:
-        """Epochs of minibatches over `batch`, [T * N] observations, actions and targets: (params, stats, optimiser)."""
+    def act(self, acting_state: Variables, observation: Any, goal: Array) -> Array:
+        return self.q(acting_state, observation, goal)[0].argmax(axis=-1)
 
-        def loss_fn(params: Any, stats: Any, observation: Any, action: Array, target: Array) -> tuple[Array, Any]:
-            variables = {"params": params, "batch_stats": stats}
-            features, updated = self.network.apply(
-                variables, observation, train=True, method="features", mutable=["batch_stats"]
-            )
-            values = self._apply(variables, "action_values", features, action)
-            return 0.5 * jnp.square(values - target).mean(), updated["batch_stats"]
+    def q_values(self, acting_state: Variables, observation: Any) -> Array:
+        return self.apply(acting_state, "__call__", observation)
 
-        def step(carry: tuple[Any, Any, Any], rows: Array) -> tuple[tuple[Any, Any, Any], Array]:
-            params, stats, opt_state = carry
-            minibatch = jax.tree.map(lambda x: x[rows], batch)
-            (loss, stats), gradients = jax.value_and_grad(loss_fn, has_aux=True)(params, stats, *minibatch)
-            updates, opt_state = self.optimizer.update(gradients, opt_state, params)
-            return (optax.apply_updates(params, updates), stats, opt_state), loss
-
-        order = jax.vmap(lambda k: jax.random.permutation(k, self.steps_per_update))(
-            jax.random.split(key, self.config.epochs)
-        )
-        rows = order.reshape(-1, self.config.minibatch_size)
-        learned, losses = jax.lax.scan(step, (state.params, state.batch_stats, state.opt_state), rows)
-        return learned, losses.mean()
-
-    def variables(self, state: LEOState) -> dict[str, Any]:
-        """What acting needs of a state."""
-        return {"params": state.params, "batch_stats": state.batch_stats}
-
-    def values(self, variables: dict[str, Any], observation: Any) -> Array:
-        """Q [B, G, A]."""
-        return self._apply(variables, "__call__", observation)
-
-    def greedy(self, variables: dict[str, Any], observation: Any, goal: Array) -> Array:
-        """The best action for `goal` [B] int: [B] int."""
-        features = self._apply(variables, "features", observation)
-        return self._apply(variables, "goal_values", features, goal).argmax(axis=-1)
-
-    def _apply(self, variables: dict[str, Any], method: str, *args: Any) -> Array:
-        return self.network.apply(variables, *args, method=method)  # type: ignore[return-value]
+    def apply(self, variables: Variables, method: str, *inputs: Any) -> Array:
+        """Return what `method` of the network gives for `inputs`."""
+        output: Any = self.network.apply(variables, *inputs, method=method)
+        return output  # type: ignore[no-any-return]

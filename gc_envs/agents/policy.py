@@ -1,74 +1,98 @@
-"""A trained agent: observations in, actions and values out."""
+"""A trained JAX agent: observations in, actions and values out. Letters: B batch, G goals, A actions."""
 
+import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import gymnasium
 import jax
 import numpy as np
 
-from gc_envs.agents.checkpoint import nested
-from gc_envs.agents.runs import Run, open_run, trained_arrays
+from gc_envs.agents.types import Array, Learner
 from gc_envs.core.task import Task
+from gc_envs.training.checkpoint import flatten, unflatten
+from gc_envs.training.run_dir import RunDir, open_run, trained_arrays
 
 
-class Policy:
-    """Greedy policy of a learner's network. Call it with goal-dictionary observations, batched or not.
+class JaxPolicy:
+    """The greedy policy of a learner. Call it with goal-dictionary observations, batched or not.
 
-    `env_id` and `env_kwargs` say which environment gives the observations it was trained on.
+    Args:
+        learner: What trained it.
+        acting_state: What `learner.acting_state` returned.
+        run: The run that it comes from.
     """
 
-    def __init__(self, learner: Any, variables: dict[str, Any], run: Run | None = None) -> None:
-        self.learner, self.variables, self.run = learner, variables, run
-        self._greedy, self._values = jax.jit(learner.greedy), jax.jit(learner.values)
+    def __init__(self, learner: Learner, acting_state: Any, run: RunDir | None = None) -> None:
+        self.learner, self.acting_state, self.run = learner, acting_state, run
 
-    @property
-    def task(self) -> Task:
-        """The task that it was trained on."""
-        return self.learner.task
+        def act(acting_state: Any, observation: Any, desired_goal: Array) -> Array:
+            return learner.act(acting_state, observation, learner.goal_input(desired_goal))
+
+        self._act, self._q_values = jax.jit(act), jax.jit(learner.q_values)
 
     @classmethod
-    def load(cls, run: Path | str, learner_class: Any) -> "Policy":
-        """The newest checkpoint of a run folder of `learner_class`, on whatever device JAX uses here.
+    def load(cls, run: Path | str, learner_class: Any) -> "JaxPolicy":
+        """Return the agent of a run's newest checkpoint, on whatever device JAX uses here.
+
+        Args:
+            run: The run folder.
+            learner_class: The class that trained it.
 
         Raises:
-            RunError: when the folder is not a run, has no checkpoint, is damaged, or holds another kind of agent.
+            RunError: The folder is not a run, has no checkpoint, is damaged, or holds another kind of agent.
         """
         opened = open_run(run)
         learner = opened.learner(learner_class)
-        arrays = trained_arrays(opened)
-        return cls(learner, {name: nested(arrays, name) for name in ("params", "batch_stats")}, opened)
+        return cls(learner, load_acting_state(learner, trained_arrays(opened)), opened)
+
+    def with_state(self, acting_state: Any) -> Self:
+        """Return the policy of another state of the same learner; compiled programs are shared."""
+        other = copy.copy(self)
+        other.acting_state = acting_state
+        return other
+
+    @property
+    def task(self) -> Task[Any]:
+        """The task that it was trained on."""
+        return self.learner.task
 
     def act(self, observation: dict[str, Any]) -> np.ndarray:
-        """Actions for `observation`: int64 [B], or an int64 scalar array for one observation without a batch axis.
+        """Return greedy actions.
+
+        Args:
+            observation: Goal-dictionary observations, with a batch axis [B] or without.
+
+        Returns:
+            Actions [B, ...] of the action space's dtype, or one action for one observation.
 
         Raises:
-            ValueError: when the observation is of another kind than the agent was trained on; both are named.
+            ValueError: The observation is of another kind than the agent was trained on; the message names both.
         """
-        goal = np.asarray(observation["desired_goal"]).argmax(axis=-1)
         batched, inputs = self._inputs(observation["observation"])
-        action = np.asarray(self._greedy(self.variables, inputs, np.atleast_1d(goal)), np.int64)
-        return action if batched else action[0]
+        goal = np.asarray(observation["desired_goal"], np.float32)
+        actions = self._act(self.acting_state, inputs, goal if batched else goal[None])
+        result = np.asarray(actions, self.task.action_space.dtype)
+        return result if batched else result[0]
 
     def q_values(self, observation: Any) -> np.ndarray:
-        """Q of every goal and action, [B, G, A]; without B for one observation."""
+        """Return Q of every goal and action, [B, G, A], or [G, A] for one observation, with or without its goals."""
         if isinstance(observation, dict) and "desired_goal" in observation:
             observation = observation["observation"]
         batched, inputs = self._inputs(observation)
-        values = np.asarray(self._values(self.variables, inputs))
+        values = np.asarray(self._q_values(self.acting_state, inputs))
         return values if batched else values[0]
 
     def values(self, observation: Any) -> np.ndarray:
-        """The value of every goal (its best action's Q), [B, G]; without B for one observation."""
+        """Return the value of every goal (its best action's Q), [B, G], or [G] for one observation."""
         return self.q_values(observation).max(axis=-1)
 
     __call__ = act
 
     def _inputs(self, observation: Any) -> tuple[bool, Any]:
-        """Whether there is a batch axis, and `observation` with one."""
-        space = self.task.observation_space
-        expected = {name: sub.shape for name, sub in _leaves(space).items()}
-        found = {name: np.shape(leaf) for name, leaf in _leaves(observation).items()}
+        """Return whether `observation` has a batch axis, and the observation with one."""
+        expected = {name: space.shape for name, space in _parts(self.task.observation_space).items()}
+        found = {name: np.shape(leaf) for name, leaf in _parts(observation).items()}
         if found == expected:
             return False, jax.tree.map(lambda leaf: np.asarray(leaf)[None], observation)
         if {name: shape[1:] for name, shape in found.items()} == expected:
@@ -78,7 +102,23 @@ class Policy:
         )
 
 
-def _leaves(tree: Any) -> dict[str, Any]:
-    if isinstance(tree, (dict, gymnasium.spaces.Dict)):
-        return dict(tree.items())
-    return {"observation": tree}
+def load_acting_state(learner: Learner, arrays: dict[str, np.ndarray]) -> Any:
+    """Return what `learner` needs for acting out of the arrays of a checkpoint.
+
+    The other arrays are not looked at, so a trained agent is still usable when the state of an environment changes.
+
+    Raises:
+        RunError: An array is missing or of another shape.
+    """
+    state = jax.eval_shape(learner.init, jax.random.key(0))
+    names = jax.tree.unflatten(jax.tree.structure(state), list(flatten(state)))  # its leaves are their own names
+    wanted = learner.acting_state(names)
+    template = dict(zip(jax.tree.leaves(wanted), jax.tree.leaves(learner.acting_state(state)), strict=True))
+    found = unflatten({name: array for name, array in arrays.items() if name in template}, template)
+    return jax.device_put(jax.tree.map(lambda name: found[name], wanted))
+
+
+def _parts(observation: Any) -> dict[str, Any]:
+    if isinstance(observation, (dict, gymnasium.spaces.Dict)):
+        return dict(observation.items())
+    return {"observation": observation}

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gc_envs.agents.rollout import collect, start_actors, training_program
 from probes import LEFT, RIGHT, ChainTask
 
 from gc_envs.agents.leo import LEO, LEOConfig
-from gc_envs.agents.rollout import collect, start_actors, training_program
 from gc_envs.core.goal_subset import restrict
 
 G = 0.9

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from gc_envs.agents.checkpoint import RunError
 
 from gc_envs.agents import load_agent
-from gc_envs.agents.checkpoint import RunError
 from gc_envs.agents.leo import LEO
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv

@@ -1,7 +1,7 @@
-"""Checkpoints: a pytree as named plain arrays in a safetensors file. No pickle.
+"""Checkpoints: named plain arrays in a safetensors file, without pickle.
 
 A checkpoint is a folder `step_000012345` with `state.safetensors` and `meta.json`. It is written under another name and
-renamed when it is whole, so a write that dies half-way leaves the previous one as it was.
+renamed when it is complete, so a write that dies half-way leaves the previous checkpoint as it was.
 """
 
 import json
@@ -15,16 +15,25 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-FORMAT = 1
-KEPT = 2
+FORMAT = 2
+KEPT = 2  # checkpoints of a run
 
 
 class RunError(ValueError):
-    """A run folder that cannot be used, with the reason in one line."""
+    """A run folder or checkpoint that cannot be used; the message says why in one line."""
 
 
 def save_checkpoint(folder: Path, step: int, tree: Any) -> Path:
-    """Write `tree` as the checkpoint of `step` under `folder`; of the earlier ones, the newest is kept."""
+    """Write a checkpoint and delete all but the newest `KEPT` of its folder.
+
+    Args:
+        folder: Folder of a run's checkpoints; it is made if needed.
+        step: Environment steps taken.
+        tree: Named arrays, or any pytree of arrays, whose leaves are then named as by `flatten`.
+
+    Returns:
+        The checkpoint's folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"step_{step:09d}"
     partial = folder / f".partial_{os.getpid()}"
@@ -48,15 +57,20 @@ def save_checkpoint(folder: Path, step: int, tree: Any) -> Path:
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints under `folder`, oldest first."""
-    return sorted(path for path in folder.glob("step_*") if path.is_dir())
+    """Return the checkpoints under `folder`, oldest first."""
+    return sorted((path for path in folder.glob("step_[0-9]*") if path.is_dir()), key=checkpoint_step)
+
+
+def checkpoint_step(checkpoint: Path) -> int:
+    """Return the environment steps taken until `checkpoint`."""
+    return int(checkpoint.name.removeprefix("step_"))
 
 
 def load_arrays(checkpoint: Path) -> dict[str, np.ndarray]:
-    """The named arrays of a checkpoint.
+    """Return the named arrays of a checkpoint.
 
     Raises:
-        RunError: when it is missing, truncated or of another format.
+        RunError: It is missing, damaged or of another format.
     """
     for name in ("meta.json", "state.safetensors"):
         if not (checkpoint / name).is_file():
@@ -64,28 +78,14 @@ def load_arrays(checkpoint: Path) -> dict[str, np.ndarray]:
     try:
         found = json.loads((checkpoint / "meta.json").read_text())["format"]
         if found != FORMAT:
-            raise RunError(f"{checkpoint} has checkpoint format {found}; this version reads {FORMAT}")
+            raise RunError(f"{checkpoint} has checkpoint format {found}; this version reads checkpoint format {FORMAT}")
         return load_file(checkpoint / "state.safetensors")
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise RunError(f"{checkpoint} is damaged: {error!r}") from error
 
 
-def restore(checkpoint: Path, template: Any) -> Any:
-    """`checkpoint` as a pytree like `template` (arrays, or shapes from `jax.eval_shape`)."""
-    arrays = load_arrays(checkpoint)
-    expected = flatten(template)
-    if set(arrays) != set(expected):
-        name = sorted(set(arrays) ^ set(expected))[0]
-        raise RunError(f"{checkpoint} does not fit this configuration: {name!r} is in only one of the two")
-    for name, leaf in expected.items():
-        if arrays[name].shape != leaf.shape or arrays[name].dtype != leaf.dtype:
-            found, wanted = (f"{x.dtype}{list(x.shape)}" for x in (arrays[name], leaf))
-            raise RunError(f"{checkpoint} does not fit this configuration: {name} is {found}, expected {wanted}")
-    return jax.tree.unflatten(jax.tree.structure(template), [arrays[name] for name in expected])
-
-
 def nested(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
-    """The arrays named `prefix/...` as the nested dictionary they came from."""
+    """Return the arrays named `prefix/...` as the nested dictionary that they came from."""
     tree: dict[str, Any] = {}
     for name, array in arrays.items():
         if name.startswith(f"{prefix}/"):
@@ -98,9 +98,26 @@ def nested(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
 
 
 def flatten(tree: Any) -> dict[str, Any]:
-    """Leaves by name, such as `params/torso/kernel`, in tree order."""
+    """Return the leaves of a pytree by name, such as `train/params/torso/kernel`, in tree order."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def unflatten(arrays: dict[str, np.ndarray], template: Any) -> Any:
+    """Return a pytree like `template`, which has arrays or shapes as leaves, with the arrays of the same names.
+
+    Raises:
+        RunError: Names, shapes or dtypes differ; the message names the first that does.
+    """
+    expected = flatten(template)
+    unmatched = sorted(set(arrays) ^ set(expected))
+    if unmatched:
+        raise RunError(f"the checkpoint does not fit this configuration: {unmatched[0]!r} is in only one of the two")
+    for name, leaf in expected.items():
+        if arrays[name].shape != leaf.shape or arrays[name].dtype != leaf.dtype:
+            found, wanted = (f"{x.dtype}{list(x.shape)}" for x in (arrays[name], leaf))
+            raise RunError(f"the checkpoint does not fit this configuration: {name} is {found}, expected {wanted}")
+    return jax.tree.unflatten(jax.tree.structure(template), [arrays[name] for name in expected])
 
 
 def _sync(path: Path) -> None:

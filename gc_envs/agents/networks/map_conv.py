@@ -1,61 +1,19 @@
-"""Networks: from an observation to features, and the LEO network on top.
+"""The convolution over the one-hot maps of an observation, by table look-up.
 
-Inputs that are categories (a task with a `OneHotSpec`) are one-hot encoded and batch-renormalised, as published; both are
-done by table look-up, which gives the same function without ever holding the one-hot observation.
+The maps are batch-renormalised and convolved as published, without ever holding the one-hot maps: with few kinds of
+cell, a convolution is a sum of table rows.
 Letters: B batch, H x W map, C map channels, F convolution features, J kinds of cell, M mob slots.
 """
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from gc_envs.agents.heads import AllGoalsHead, orthogonal
+from gc_envs.agents.networks.norm import InputNorm
 from gc_envs.core.one_hot import OneHotSpec
 
 Array = jax.Array
-
-
-class InputNorm(nn.Module):
-    """Batch renormalisation (Ioffe 2017, arXiv 1702.03275) as an affine map of the input, given its moments.
-
-    `x * multiplier + shift` is the normalised, scaled and shifted input. With `train` the moments of the batch are
-    used, corrected towards the running ones once `warmup` batches have been seen, and the running ones are updated.
-    """
-
-    momentum: float = 0.999
-    r_max: float = 3.0
-    d_max: float = 5.0
-    warmup: int = 1000
-    epsilon: float = 1e-3
-
-    @nn.compact
-    def __call__(self, mean: Array, mean_square: Array, train: bool) -> tuple[Array, Array]:
-        """(multiplier, shift), both shaped like `mean` [n]; the moments are of each input over the batch."""
-        size = mean.shape
-        scale = self.param("scale", nn.initializers.ones_init(), size)
-        bias = self.param("bias", nn.initializers.zeros_init(), size)
-        running_mean = self.variable("batch_stats", "mean", jnp.zeros, size)
-        running_var = self.variable("batch_stats", "var", jnp.ones, size)
-        batches = self.variable("batch_stats", "batches", jnp.zeros, (), jnp.int32)
-        if not train:
-            centre, var = running_mean.value, running_var.value
-        else:
-            batch_var = jnp.maximum(mean_square - mean**2, 0.0)
-            std, running_std = jnp.sqrt(batch_var + self.epsilon), jnp.sqrt(running_var.value + self.epsilon)
-            r = jnp.clip(std / running_std, 1 / self.r_max, self.r_max)
-            d = jnp.clip((mean - running_mean.value) / running_std, -self.d_max, self.d_max)
-            warm = batches.value >= self.warmup
-            centre = jnp.where(warm, mean - d * jnp.sqrt(batch_var) / r, mean)
-            var = jnp.where(warm, batch_var / r**2, batch_var)
-            if not self.is_initializing():
-                running_mean.value = self.momentum * running_mean.value + (1 - self.momentum) * mean
-                running_var.value = self.momentum * running_var.value + (1 - self.momentum) * batch_var
-                batches.value = batches.value + 1
-        multiplier = jax.lax.rsqrt(var + self.epsilon) * scale
-        return multiplier, bias - centre * multiplier
 
 
 class MapConv(nn.Module):
@@ -104,83 +62,6 @@ class MapConv(nn.Module):
         flat = jnp.where(target < cells, jnp.arange(batch)[:, None, None] * cells + target, batch * cells)
         out = out.reshape(batch * cells, self.features).at[flat].add(values, mode="drop")
         return out.reshape(batch, spec.height, spec.width, self.features)
-
-
-class Torso(nn.Module):
-    """Observation to features [B, width]: 3x3 convolution over maps, then `depth` dense layers, LayerNorm and ReLU."""
-
-    spec: OneHotSpec | None
-    width: int = 1024
-    depth: int = 4
-    conv_features: int = 32
-
-    @nn.compact
-    def __call__(self, observation: Any, train: bool) -> Array:
-        kernel_init = orthogonal(np.sqrt(2))
-        spec = self.spec
-        inputs = self._scalars(observation)
-        moments = jnp.mean(inputs, axis=0), jnp.mean(jnp.square(inputs), axis=0)
-        multiplier, shift = InputNorm(name="norm")(*moments, train)
-        num_maps = 0
-        if spec is not None and spec.height:
-            x = nn.relu(nn.LayerNorm()(MapConv(spec, self.conv_features, name="conv")(observation, train)))
-            maps = x.reshape(x.shape[0], -1)
-            num_maps = maps.shape[1]
-        kernel = self.param("kernel", kernel_init, (num_maps + inputs.shape[1], self.width))
-        bias = self.param("bias", nn.initializers.zeros_init(), (self.width,))
-        # (inputs * multiplier + shift) @ kernel, with the affine map folded into the kernel.
-        x = inputs @ (multiplier[:, None] * kernel[num_maps:]) + shift @ kernel[num_maps:] + bias
-        if num_maps:
-            x = x + maps @ kernel[:num_maps]
-        x = nn.relu(nn.LayerNorm()(x))
-        for _ in range(self.depth - 1):
-            x = nn.relu(nn.LayerNorm()(nn.Dense(self.width, kernel_init=kernel_init)(x)))
-        return x
-
-    def _scalars(self, observation: Any) -> Array:
-        scalars = observation["scalars"] if isinstance(observation, dict) else observation
-        if self.spec is None:
-            return scalars.reshape(scalars.shape[0], -1).astype(jnp.float32)
-        return self.spec.one_hot_scalars(scalars)
-
-
-class LEONetwork(nn.Module):
-    """Every goal's action values in one pass (arXiv 2605.23551, section 4)."""
-
-    spec: OneHotSpec | None
-    num_goals: int
-    num_actions: int
-    width: int = 1024
-    depth: int = 4
-    conv_features: int = 32
-
-    def setup(self) -> None:
-        self.torso = Torso(self.spec, self.width, self.depth, self.conv_features)
-        self.head = AllGoalsHead(self.num_goals, self.num_actions, self.width)
-
-    def features(self, observation: Any, train: bool = False) -> Array:
-        """[B, width]; the head's methods take it from there."""
-        return self.torso(observation, train)
-
-    def values(self, features: Array) -> Array:
-        """[B, G, A]; see `AllGoalsHead` for this and the next three."""
-        return self.head.values(features)
-
-    def max_values(self, features: Array) -> Array:
-        """[B, G]."""
-        return self.head.max_values(features)
-
-    def goal_values(self, features: Array, goal: Array) -> Array:
-        """[B, A] for goal [B]."""
-        return self.head.goal_values(features, goal)
-
-    def action_values(self, features: Array, action: Array) -> Array:
-        """[B, G] for action [B]."""
-        return self.head.action_values(features, action)
-
-    def __call__(self, observation: Any, train: bool = False) -> Array:
-        """[B, G, A]."""
-        return self.values(self.features(observation, train))
 
 
 def cell_kinds(spec: OneHotSpec) -> np.ndarray:

@@ -9,11 +9,11 @@ import sys
 
 import numpy as np
 import pytest
+from gc_envs.agents.checkpoint import list_checkpoints
+from gc_envs.agents.log import _truncate
 from tiny_run import KILLED, command, contents, final_state, train
 
 from gc_envs.agents import schedule, training
-from gc_envs.agents.checkpoint import list_checkpoints
-from gc_envs.agents.log import _truncate
 
 STEPS = 1280
 

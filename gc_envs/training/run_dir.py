@@ -1,7 +1,7 @@
-"""Run folders: what was trained, on what, with which settings, and where its files are.
+"""Run folders: what was trained, on what and with which settings, and where its files are.
 
 RUN/config.json            what to build again
-RUN/metrics.csv            one row per logged chunk of updates
+RUN/metrics.csv            one row for about every second of training
 RUN/evaluations.csv        one row per evaluation during training
 RUN/evaluation.json        the last evaluation, goal by goal
 RUN/learning_curve.png     RUN/agent.gif
@@ -15,10 +15,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gc_envs.agents.checkpoint import RunError, list_checkpoints, load_arrays
 from gc_envs.registration import make_task
+from gc_envs.training.checkpoint import RunError, checkpoint_step, list_checkpoints, load_arrays
 
-FORMAT = 1
+FORMAT = 2
 PACKAGES = (
     "gc_envs", "jax", "flax", "optax", "numpy", "gymnasium", "craftax", "mujoco", "torch",
     "stable-baselines3",
@@ -26,7 +26,7 @@ PACKAGES = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class RunDir:
     """A run folder and what its config.json says."""
 
     folder: Path
@@ -34,28 +34,28 @@ class Run:
     env_id: str
     env_kwargs: dict[str, Any]
     config: dict[str, Any]
-    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)  # of packages, when the run was started
 
     @property
     def checkpoints(self) -> Path:
-        """Where the checkpoints lie."""
+        """The folder of the checkpoints."""
         return self.folder / "checkpoints"
 
     def latest(self) -> Path | None:
-        """The newest checkpoint, or None when there is none yet."""
+        """Return the newest checkpoint, or None if there is none yet."""
         found = list_checkpoints(self.checkpoints)
         return found[-1] if found else None
 
     def is_finished(self, total_steps: int) -> bool:
-        """Whether the newest checkpoint is that of `total_steps`, the end of the run."""
+        """Return whether the newest checkpoint is that of `total_steps`, the end of the run."""
         latest = self.latest()
-        return latest is not None and latest.name == f"step_{total_steps:09d}"
+        return latest is not None and checkpoint_step(latest) == total_steps
 
     def learner(self, learner_class: Any) -> Any:
-        """The learner as it was built for this run.
+        """Return the learner as it was built for this run.
 
         Raises:
-            RunError: when the run is another agent's, or has a setting that this version does not know.
+            RunError: The run is another agent's, or has a setting that this version does not know.
         """
         if self.agent != learner_class.name:
             raise RunError(f"{self.folder} holds a {self.agent} agent, not {learner_class.name}")
@@ -69,7 +69,7 @@ class Run:
         """Make the folder and write config.json.
 
         Raises:
-            RunError: when the folder already holds something.
+            RunError: The folder already holds something.
         """
         if self.folder.exists() and (not self.folder.is_dir() or set(os.listdir(self.folder)) - {".config.json"}):
             raise RunError(f"{self.folder} already exists; pass --resume to go on with it, or another --run-dir")
@@ -82,12 +82,12 @@ class Run:
             "config": self.config,
             "versions": installed_versions(),
         }
-        whole = self.folder / ".config.json"  # renamed when it is written, so that a kill leaves all of it or nothing
+        whole = self.folder / ".config.json"  # renamed once written, so that a kill leaves all of it or nothing
         whole.write_text(json.dumps(contents, indent=2) + "\n")
         whole.rename(self.folder / "config.json")
 
-    def check_same(self, other: "Run") -> None:
-        """RunError naming the first setting in which `other`, a request to resume, differs from this run."""
+    def check_same(self, other: "RunDir") -> None:
+        """Raise RunError for the first setting in which `other`, a request to resume, differs from this run."""
         for name in ("agent", "env_id"):
             if getattr(self, name) != getattr(other, name):
                 raise RunError(
@@ -102,11 +102,11 @@ class Run:
                     )
 
 
-def open_run(folder: Path | str) -> Run:
-    """The run in `folder`.
+def open_run(folder: Path | str) -> RunDir:
+    """Return the run in `folder`.
 
     Raises:
-        RunError: when there is none, or its config.json is damaged or of another version.
+        RunError: There is none, its config.json is damaged, or another version of this package made it.
     """
     folder = Path(folder)
     path = folder / "config.json"
@@ -114,16 +114,19 @@ def open_run(folder: Path | str) -> Run:
         raise RunError(f"{folder} is not a run folder: it has no config.json")
     try:
         contents = json.loads(path.read_text())
-        if contents["format"] != FORMAT:
-            raise RunError(f"{folder} has run format {contents['format']}; this version reads {FORMAT}")
-        fields = {f.name: contents[f.name] for f in dataclasses.fields(Run) if f.name != "folder"}
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        found, maker = contents["format"], contents["versions"].get("gc_envs", "of another version")
+        if found != FORMAT:
+            raise RunError(
+                f"{folder} was made by gc_envs {maker} in run format {found}; this version reads run format {FORMAT}"
+            )
+        fields = {f.name: contents[f.name] for f in dataclasses.fields(RunDir) if f.name != "folder"}
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is damaged: {error!r}") from error
-    return Run(folder, **fields)
+    return RunDir(folder, **fields)
 
 
-def trained_arrays(run: Run) -> dict[str, Any]:
-    """The arrays of the newest checkpoint; RunError when there is none."""
+def trained_arrays(run: RunDir) -> dict[str, Any]:
+    """Return the arrays of the newest checkpoint; RunError if there is none."""
     latest = run.latest()
     if latest is None:
         raise RunError(f"{run.folder} has no checkpoint yet")
@@ -131,7 +134,7 @@ def trained_arrays(run: Run) -> dict[str, Any]:
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of the packages that decide what a run does."""
+    """Return the versions of the installed packages that decide what a run does."""
     found = {}
     for package in PACKAGES:
         try:

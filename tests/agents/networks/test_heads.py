@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gc_envs.agents.heads import TILE, AllGoalsHead, single_action_product
 
 from gc_envs.agents import heads
-from gc_envs.agents.heads import TILE, AllGoalsHead, single_action_product
 
 ACTIONS, GOALS, FEATURES = 5, 7, 6
 BATCH = 3 * TILE + 5

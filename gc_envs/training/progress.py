@@ -1,4 +1,4 @@
-"""The training progress bar; plain lines where the output is no terminal."""
+"""The training progress bar, or plain lines where the output is not a terminal."""
 
 import math
 from typing import Any
@@ -9,7 +9,12 @@ from rich.progress import Progress as Bar
 
 
 class Progress:
-    """Steps done, steps/s, running success, and goals seen or returns, whichever a learner has."""
+    """Steps done, steps/s, running success, and goals seen or returns, whichever a learner reports.
+
+    Args:
+        total_steps: Environment steps of the whole run.
+        title: Text before the bar.
+    """
 
     def __init__(self, total_steps: int, title: str) -> None:
         self.console = Console(stderr=True)
@@ -34,13 +39,13 @@ class Progress:
         self.bar.stop()
 
     def say(self, status: str) -> None:
-        """Show what is going on instead of figures."""
+        """Show `status` instead of figures."""
         self.bar.update(self.task, status=status)
         if not self.console.is_terminal:
             self.console.print(status, highlight=False)
 
     def update(self, step: int, row: dict[str, float]) -> None:
-        """Show a row of metrics.csv; every 5% of the run is a line where there is no terminal."""
+        """Show a row of metrics.csv; without a terminal, print a line for every 5% of the run."""
         status = f"{row['steps_per_s']:,.0f} steps/s"
         if not math.isnan(row["running_success"]):
             status += f"  success {row['running_success']:.3f}"

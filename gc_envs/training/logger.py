@@ -5,21 +5,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gc_envs.agents.runs import Run
+from gc_envs.training.run_dir import RunDir
 
 
-class Log:
-    """metrics.csv and evaluations.csv, and TensorBoard on request; rows after the resumed step are dropped.
+class RunLogger:
+    """The CSV files of a run, and TensorBoard events on request. All rows of a file have the same columns.
 
-    All rows of a file have the same columns.
+    Args:
+        run: The run folder.
+        step: Where training goes on; rows after it are dropped.
+        tensorboard: Whether to also write TensorBoard events.
     """
 
-    def __init__(self, run: Run, step: int, tensorboard: bool) -> None:
+    def __init__(self, run: RunDir, step: int, *, tensorboard: bool = False) -> None:
         self.folder = run.folder
-        for name in ("metrics.csv", "evaluations.csv"):
-            steps = _truncate(self.folder / name, step)
-        self.evaluated = set(steps)  # steps with a row in evaluations.csv
-        self.writer = None
+        _truncate(self.folder / "metrics.csv", step)
+        evaluated = _truncate(self.folder / "evaluations.csv", step)
+        self.last_evaluation = max(evaluated, default=0)  # step of the last row of evaluations.csv
+        self.writer: Any = None
         if tensorboard:
             try:
                 from tensorboardX import SummaryWriter
@@ -28,14 +31,16 @@ class Log:
             self.writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=step)
 
     def metrics(self, row: dict[str, float]) -> None:
-        self._append("metrics.csv", row)
+        """Append a row to metrics.csv."""
+        self._append("metrics.csv", row, "train/")
 
     def evaluation(self, step: int, result: Mapping[str, Any]) -> None:
-        self.evaluated.add(step)
+        """Append the totals of an evaluation made at `step` to evaluations.csv."""
         row = {"step": step, **{name: result[name] for name in ("success", "success_last", "return")}}
-        self._append("evaluations.csv", row, prefix="evaluation/")
+        self._append("evaluations.csv", row, "evaluation/")
+        self.last_evaluation = step
 
-    def _append(self, name: str, row: dict[str, float], prefix: str = "train/") -> None:
+    def _append(self, name: str, row: dict[str, float], prefix: str) -> None:
         path = self.folder / name
         fresh = not path.exists()
         with path.open("a", newline="") as file:
@@ -51,7 +56,7 @@ class Log:
 
 
 def _truncate(path: Path, step: int) -> list[int]:
-    """Drop the rows of a CSV that lie beyond `step`, and a last row that a kill cut off; the steps that are left."""
+    """Drop the rows of a CSV after `step`, and a last row that a kill cut off; return the steps that are left."""
     if not path.exists():
         return []
     header, *lines = path.read_text().splitlines(keepends=True) or [""]

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gc_envs.agents.checkpoint import RunError, list_checkpoints, load_arrays, nested, restore, save_checkpoint
 
 from gc_envs.agents import checkpoint
-from gc_envs.agents.checkpoint import RunError, list_checkpoints, load_arrays, nested, restore, save_checkpoint
 
 TREE = {
     "params": {"torso": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}, "bias": np.zeros(0, np.float32)},

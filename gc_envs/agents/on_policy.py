@@ -1,0 +1,163 @@
+"""What on-policy learners on a finite goal set share: an update collects a rollout and learns from it.
+
+An algorithm is a subclass that says how networks start (`init_train`), how to act while training (`policy`), how to
+learn from a rollout (`learn`) and how to act afterwards (`act`). `learn` does not look at how the rollout came
+about, so one learner can learn from what another collects.
+Letters: T steps of a rollout, N environments, B batch, G goals, D numbers in a desired goal, A actions.
+"""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from gc_envs.agents.collect import Actors, collect, finite_goals, init_actors, observe, training_env
+from gc_envs.agents.config import OnPolicyConfig
+from gc_envs.agents.goal_stats import GoalStats
+from gc_envs.agents.policy import JaxPolicy
+from gc_envs.agents.types import Array, Metrics, Transition
+from gc_envs.core.task import Task
+from gc_envs.training.jax_trainer import JaxTrainer
+from gc_envs.training.run_dir import RunDir
+
+
+class State(NamedTuple):
+    """Everything that training carries from one update to the next."""
+
+    train: Any  # the algorithm's own: a `TrainState`, or a pytree of several
+    actors: Actors
+    key: Array  # [2] uint32
+    update: Array  # int32, updates done
+
+
+class OnPolicy(ABC):
+    """A learner that collects a rollout, learns from it and discards it, over and over.
+
+    Raises:
+        ValueError: The task or a setting cannot be trained with; the message says what can.
+    """
+
+    name: ClassVar[str]
+    config_class: ClassVar[type[OnPolicyConfig]]
+    takes_compact: ClassVar[bool] = True  # whether it reads the integer observations made for our own networks
+
+    def __init__(self, task: Task[Any], config: OnPolicyConfig) -> None:
+        config.check()
+        self.task, self.config = task, config
+        self.env = training_env(task, config.num_envs)
+        self.goals = finite_goals(self.env)
+        self.num_goals = self.goals.num_goals
+        self.num_actions = int(task.action_space.n)  # type: ignore[attr-defined]
+        self.steps_per_update = config.steps_per_update
+        self.num_updates = max(1, config.total_steps // self.steps_per_update)
+
+    @abstractmethod
+    def init_train(self, key: Array, observation: Any) -> Any:
+        """Return fresh networks and optimizers; `key` (typed) is consumed, `observation` [N, ...] only gives shapes."""
+
+    @abstractmethod
+    def policy(self, train: Any, update: Array, key: Array, observation: Any, goal: Array) -> tuple[Array, Any]:
+        """Act while training.
+
+        Args:
+            train: The networks.
+            update: Number of updates done, int32.
+            key: Typed key; it is consumed.
+            observation: Observations [N, ...].
+            goal: Indices of the desired goals, [N] int32.
+
+        Returns:
+            Actions [N], and what `learn` finds in `Transition.extras`, [N, ...].
+        """
+
+    @abstractmethod
+    def learn(
+        self, key: Array, train: Any, update: Array, batch: Transition, last: Any, stats: GoalStats
+    ) -> tuple[Any, dict[str, Array]]:
+        """Learn from a rollout.
+
+        Args:
+            key: Typed key; it is consumed.
+            train: The networks that acted.
+            update: Number of updates done before, int32.
+            batch: The transitions, [T, N].
+            last: Observations [N, ...] after the rollout, and after the reset where an episode ended with it.
+            stats: The goal statistics after the rollout.
+
+        Returns:
+            The networks after, and scalar metrics of this update by name.
+        """
+
+    @abstractmethod
+    def act(self, acting_state: Any, observation: Any, goal: Array) -> Array:
+        """Return greedy actions [B] for `observation` [B, ...] and indices `goal` [B] int32 of desired goals."""
+
+    def acting_state(self, state: State) -> Any:
+        """Return what `act` and `q_values` need of `state`; by default all of `state.train`."""
+        return state.train
+
+    def goal_input(self, desired_goal: Array) -> Array:
+        """Return the indices [B] int32 of the one-hot goals `desired_goal` [B, G]."""
+        return self.goals.index(desired_goal)
+
+    def q_values(self, acting_state: Any, observation: Any) -> Array:
+        """Return Q [B, G, A] of every goal and action, if the learner has them."""
+        raise NotImplementedError(f"{self.name} learns no values of all goals and actions")
+
+    def init(self, key: Array) -> State:
+        """Return the state before the first update; `key` (typed) is consumed."""
+        network_key, actors_key, key = jax.random.split(key, 3)
+        actors = init_actors(self.env, actors_key, self.config.num_envs)
+        train = self.init_train(network_key, observe(self.env, actors))
+        return State(train, actors, jax.random.key_data(key), jnp.zeros((), jnp.int32))
+
+    def update(self, state: State) -> tuple[State, Metrics]:
+        """Collect a rollout and learn from it."""
+        key, collect_key, learn_key = jax.random.split(jax.random.wrap_key_data(state.key), 3)
+        actors, batch = self.collect(state, collect_key)
+        train, metrics = self.learn(
+            learn_key, state.train, state.update, batch, observe(self.env, actors), actors.stats
+        )  # fmt: skip
+        state = State(train, actors, jax.random.key_data(key), state.update + 1)
+        return state, Metrics(latest=actors.stats.metrics(), mean={**metrics, "ends": batch.done.sum()})
+
+    def collect(self, state: State, key: Array) -> tuple[Actors, Transition]:
+        """Return the actors after a rollout, and its transitions [T, N]; `key` (typed) is consumed."""
+        config = self.config
+        return collect(
+            self.env, state.actors, key, lambda *args: self.policy(state.train, state.update, *args),
+            config.rollout_steps, forgetting=config.success_forgetting, seen_only=config.seen_goals_only,
+        )  # fmt: skip
+
+    def flatten(self, tree: Any) -> Any:
+        """Return `tree` with [T, N, ...] leaves reshaped to [T * N, ...]."""
+        return jax.tree.map(lambda x: x.reshape(self.steps_per_update, *x.shape[2:]), tree)
+
+    def learning_rate(self) -> optax.ScalarOrSchedule:
+        """Return the learning rate of an optimizer that takes every gradient step of the run."""
+        config = self.config
+        if not config.anneal_learning_rate:
+            return config.learning_rate
+        gradient_steps = self.num_updates * config.epochs * (self.steps_per_update // config.minibatch_size)
+        return optax.linear_schedule(config.learning_rate, 0.0, gradient_steps)
+
+    @property
+    def total_steps(self) -> int:
+        """Environment steps of the whole run."""
+        return self.num_updates * self.steps_per_update
+
+    def trainer(self, run: RunDir) -> JaxTrainer:
+        """Return this learner as a training run that `training.loop.train` can drive."""
+        return JaxTrainer(self, run)
+
+    @classmethod
+    def load(cls, run: Path | str) -> JaxPolicy:
+        """Return the trained agent of a run folder.
+
+        Raises:
+            RunError: The folder is not a run, has no checkpoint, is damaged, or holds another kind of agent.
+        """
+        return JaxPolicy.load(run, cls)

@@ -1,0 +1,49 @@
+"""Stochastic gradient descent over one batch of experience. Letters: S samples of the batch, B of a minibatch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import optax
+
+from gc_envs.agents.types import Array, TrainState
+
+LossFn = Callable[[Any, Any, Any], tuple[Array, Any]]  # (params, batch_stats, minibatch) -> (loss, new batch_stats)
+
+
+def minibatch_epochs(
+    key: Array,
+    train: TrainState,
+    optimizer: optax.GradientTransformation,
+    loss: LossFn,
+    data: Any,
+    *,
+    epochs: int,
+    minibatch_size: int,
+) -> tuple[TrainState, Array]:
+    """Take one gradient step on every minibatch of `data`, `epochs` times over in a new order each time.
+
+    Args:
+        key: Typed key; it is consumed.
+        train: The network before.
+        optimizer: What `train.opt_state` belongs to.
+        loss: The function to minimise; its gradient is taken with respect to the first argument.
+        data: Pytree with [S, ...] on every leaf.
+        epochs: Passes over `data`.
+        minibatch_size: B, a divisor of S.
+
+    Returns:
+        The network after, and the mean of the losses.
+    """
+
+    def step(train: TrainState, rows: Array) -> tuple[TrainState, Array]:
+        minibatch = jax.tree.map(lambda x: x[rows], data)
+        gradient = jax.value_and_grad(loss, has_aux=True)
+        (value, batch_stats), gradients = gradient(train.params, train.batch_stats, minibatch)
+        updates, opt_state = optimizer.update(gradients, train.opt_state, train.params)
+        return TrainState(optax.apply_updates(train.params, updates), batch_stats, opt_state), value
+
+    size = len(jax.tree.leaves(data)[0])
+    order = jax.vmap(lambda key: jax.random.permutation(key, size))(jax.random.split(key, epochs))
+    train, losses = jax.lax.scan(step, train, order.reshape(-1, minibatch_size))
+    return train, losses.mean()

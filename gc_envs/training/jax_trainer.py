@@ -1,0 +1,93 @@
+"""A JAX learner as a `Trainer`: jitted chunks of updates."""
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gc_envs.agents.policy import JaxPolicy
+from gc_envs.agents.types import Learner, Metrics
+from gc_envs.training.checkpoint import flatten, unflatten
+from gc_envs.training.run_dir import RunDir
+
+CHUNK_SECONDS = 1.0  # that the updates between two turns of the host should take
+
+
+class JaxTrainer:
+    """See `training.types.Trainer`.
+
+    Args:
+        learner: What to train.
+        run: The run that its policy is said to come from.
+    """
+
+    def __init__(self, learner: Learner, run: RunDir) -> None:
+        self.learner, self.run = learner, run
+        self.total_steps = learner.num_updates * learner.steps_per_update
+        self._key, self._options = jax.random.key(learner.config.seed), learner.task.compiler_options
+        self._run_chunk: Any = None
+        self._updates, self._length = 0, 1  # updates done, and of the next chunk
+        self._state: Any = None
+        self._policy: JaxPolicy | None = None
+
+    @property
+    def step(self) -> int:
+        """Environment steps taken so far."""
+        return self._updates * self.learner.steps_per_update
+
+    def init(self) -> None:
+        """Make the state before the first update, and compile."""
+        self._state = jax.jit(self.learner.init, compiler_options=self._options)(self._key)
+        self._compile()
+
+    def restore(self, arrays: dict[str, np.ndarray], step: int) -> None:
+        """Go on from a checkpoint's arrays; RunError if they do not fit."""
+        self._state = jax.device_put(unflatten(arrays, jax.eval_shape(self.learner.init, self._key)))
+        self._updates = step // self.learner.steps_per_update
+        self._compile()
+
+    def advance(self, until: int) -> dict[str, float]:
+        """Make about a second's updates, at most up to the first that reaches step `until`."""
+        left = -(-until // self.learner.steps_per_update) - self._updates
+        length = min(self._length, left)
+        started = time.monotonic()
+        self._state, metrics = jax.block_until_ready(self._run_chunk(self._state, length))
+        seconds = time.monotonic() - started
+        self._updates += length
+        self._length = max(1, min(round(length * CHUNK_SECONDS / seconds), 2 * length))
+        return {name: value.item() for name, value in {**metrics.latest, **metrics.mean}.items()}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the learner's state as named plain arrays."""
+        return flatten(jax.device_get(self._state))
+
+    def policy(self) -> JaxPolicy:
+        """Return the greedy policy of the present state."""
+        # A copy, because the next chunk reuses the memory of the state.
+        acting_state = jax.tree.map(jnp.copy, self.learner.acting_state(self._state))
+        if self._policy is None:
+            self._policy = JaxPolicy(self.learner, acting_state, self.run)
+        self._policy = self._policy.with_state(acting_state)
+        return self._policy
+
+    def _compile(self) -> None:
+        """Compile before the first chunk, so that compiling does not count as training."""
+        chunk = jax.jit(self._chunk, donate_argnums=0, compiler_options=self._options)
+        self._run_chunk = chunk.lower(self._state, self._length).compile()
+
+    def _chunk(self, state: Any, length: int | jax.Array) -> tuple[Any, Metrics]:
+        """Make `length` updates. The length is an argument, so one compilation serves chunks of all lengths."""
+        update = jax.jit(self.learner.update, inline=True)  # traced once, for its shapes and for the loop
+        shapes = jax.eval_shape(update, state)[1]
+        latest = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes.latest)
+        sums = jax.tree.map(lambda x: jnp.zeros((), jnp.float32), shapes.mean)
+
+        def body(_: Any, carry: tuple[Any, Metrics]) -> tuple[Any, Metrics]:
+            state, sums = carry
+            state, metrics = update(state)
+            return state, Metrics(metrics.latest, jax.tree.map(jnp.add, sums.mean, metrics.mean))
+
+        state, total = jax.lax.fori_loop(0, length, body, (state, Metrics(latest, sums)))
+        return state, Metrics(total.latest, jax.tree.map(lambda x: x / length, total.mean))

@@ -1,0 +1,44 @@
+"""Stopping a run with a signal, once everything is saved."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(Exception):
+    """SIGINT or SIGTERM stopped the run after a checkpoint was written.
+
+    Args:
+        signum: Number of the signal.
+        step: Environment steps taken.
+    """
+
+    def __init__(self, signum: int, step: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name} at step {step}; go on with --resume")
+        self.signum = signum
+
+
+@contextmanager
+def catch_signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in a list instead of stopping the program; a second one of a kind stops it."""
+    caught: list[int] = []
+    before = {signum: signal.getsignal(signum) for signum in STOPPING}
+
+    def catch(signum: int, frame: FrameType | None) -> None:
+        caught.append(signum)
+        signal.signal(signum, before[signal.Signals(signum)])
+
+    try:
+        for signum in STOPPING:
+            signal.signal(signum, catch)
+    except ValueError:  # outside the main thread, signals stay with whoever handles them
+        yield caught
+        return
+    try:
+        yield caught
+    finally:
+        for signum in STOPPING:
+            signal.signal(signum, before[signum])

@@ -1,0 +1,135 @@
+"""`gc-envs train`, from settings to a finished run folder: build, train, evaluate, plot and record."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from gc_envs.agents import get_learner, load_agent
+from gc_envs.evaluation.evaluate import Evaluation, Evaluator
+from gc_envs.evaluation.report import format_table, plot_learning_curve, record_episodes, save_gif, save_json
+from gc_envs.registration import get_row, make_task
+from gc_envs.training.checkpoint import RunError
+from gc_envs.training.loop import train
+from gc_envs.training.options import TrainOptions
+from gc_envs.training.run_dir import RunDir, open_run
+from gc_envs.training.types import Policy, TrainableLearner
+
+RECORDED_GOALS = 6  # in the video of a trained agent
+SAMPLED_EPISODES = 100  # of an evaluation where goals are sampled, per episode asked for
+
+
+def train_run(
+    agent: str,
+    env_id: str,
+    config: Any,
+    *,
+    env_kwargs: dict[str, Any] | None = None,
+    options: TrainOptions | None = None,
+    run_dir: Path | str | None = None,
+    resume: bool = False,
+) -> Policy:
+    """Train an agent in a run folder, evaluate every goal, plot the learning curve and record a video.
+
+    Args:
+        agent: Name of a learner, see `agents.LEARNERS`.
+        env_id: A registered environment id.
+        config: An instance of the learner's `config_class`.
+        env_kwargs: Arguments of the environment.
+        options: Evaluations and logs.
+        run_dir: The run folder; by default a new one under `runs/`.
+        resume: Whether to go on from the newest checkpoint of `run_dir`, or from the start if it has none.
+
+    Returns:
+        The trained agent.
+
+    Raises:
+        RunError: The folder holds a run and `resume` is False, or the run was started with other settings.
+        ValueError: The environment or a setting cannot be trained with.
+        Interrupted: SIGINT or SIGTERM came; everything is saved.
+    """
+    if resume and run_dir is None:
+        raise RunError("--resume needs --run-dir, the run to go on with")
+    options = options or TrainOptions()
+    folder = Path(run_dir or Path("runs") / f"{agent}-{env_id}-{datetime.now():%Y%m%d-%H%M%S}")
+    learner, wanted = _build(agent, env_id, config, env_kwargs or {}, folder)
+    run = _open_or_create(wanted, resume=resume)
+    evaluator = Evaluator(
+        env_id, episodes_per_goal=options.eval_episodes, episodes=SAMPLED_EPISODES * options.eval_episodes,
+        seed=config.seed, env_kwargs=run.env_kwargs,
+    )  # fmt: skip
+    result: Evaluation | None = None
+
+    def evaluate(policy: Policy, on_step: Callable[..., None]) -> Evaluation:
+        nonlocal result
+        result = evaluator(policy, on_step)
+        return result
+
+    console = Console(stderr=True)
+    if run.is_finished(learner.total_steps):
+        console.print(f"{folder} is finished", highlight=False)
+        policy: Policy = load_agent(folder)
+        if (folder / "evaluation.json").exists() and (folder / "agent.gif").exists():
+            return policy
+    else:
+        console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
+        policy = train(learner.trainer(run), run, options, evaluate)
+    finish(policy, run, result or evaluator(policy))
+    return policy
+
+
+def finish(policy: Policy, run: RunDir, result: Evaluation) -> None:
+    """Write and print what a finished run shows: the success table, learning_curve.png and agent.gif."""
+    console = Console(stderr=True)
+    save_json(result, run.folder / "evaluation.json")
+    print(format_table(result))
+    written = [plot_learning_curve(run.folder, f"{run.agent} on {run.env_id}"), run.folder / "evaluation.json"]
+    console.print("recording a video of the agent ...", highlight=False)
+    try:
+        episodes = record_episodes(
+            policy, run.env_id, goals_to_record(result), seed=result["seed"], env_kwargs=run.env_kwargs
+        )
+        comment = f"gc-envs: {run.agent} on {run.env_id}, seed {result['seed']}"
+        written.append(save_gif(episodes, run.folder / "agent.gif", policy.task.render_fps, comment=comment))
+    except OSError as error:  # a machine that cannot render has trained all the same
+        console.print(f"no video: {error}", highlight=False)
+    for path in written:
+        console.print(f"wrote {path}", highlight=False)
+
+
+def goals_to_record(result: Evaluation) -> list[str] | int:
+    """Return a few goals that the agent reached (any if it reached none), or how many goals to sample.
+
+    They are spread evenly over the goal set.
+    """
+    if not result["per_goal"]:
+        return RECORDED_GOALS
+    names = [name for name, rate in result["per_goal"].items() if rate > 0] or list(result["per_goal"])
+    count = min(RECORDED_GOALS, len(names))
+    return [names[(2 * i + 1) * len(names) // (2 * count)] for i in range(count)]
+
+
+def _build(
+    agent: str, env_id: str, config: Any, env_kwargs: dict[str, Any], folder: Path
+) -> tuple[TrainableLearner, RunDir]:
+    """Return the learner, and the run that `folder` is to hold."""
+    learner_class = get_learner(agent)
+    if learner_class.takes_compact:
+        env_kwargs = get_row(env_id).agent_kwargs | env_kwargs
+    task = make_task(env_id, **env_kwargs)
+    if task.backend != "jax":  # so that the run says which physics it is about, and goes on with the same
+        env_kwargs = {**env_kwargs, "backend": task.backend}
+    return learner_class(task, config), RunDir(folder, agent, env_id, env_kwargs, dataclasses.asdict(config))
+
+
+def _open_or_create(wanted: RunDir, *, resume: bool) -> RunDir:
+    """Return the run in the folder of `wanted`, checked to be the same, or `wanted` as a new one."""
+    if resume and wanted.folder.is_dir() and any(wanted.folder.iterdir()):
+        run = open_run(wanted.folder)
+        run.check_same(wanted)
+        return run
+    wanted.create()
+    return wanted

@@ -1,0 +1,104 @@
+"""The contract between the training loop and every kind of learner, JAX or Stable-Baselines3."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from gc_envs.core.task import Task
+from gc_envs.training.run_dir import RunDir
+
+
+class Policy(Protocol):
+    """The greedy policy of a trained agent."""
+
+    run: RunDir | None  # the run that it comes from
+
+    @property
+    def task(self) -> Task[Any]:
+        """The task that it was trained on."""
+
+    def act(self, observation: dict[str, Any]) -> np.ndarray:
+        """Return actions [B, ...] for goal-dictionary observations [B, ...], or one action for one observation.
+
+        Raises:
+            ValueError: The observation is of another kind than the agent was trained on.
+        """
+
+
+class Trainer(Protocol):
+    """One training run in memory; `loop.train` drives it.
+
+    The loop first calls `init` or `restore`, and then `advance` until `step` is `total_steps`. Between two calls of
+    `advance` nothing is half done, so what `arrays` returns is enough to go on from there.
+    """
+
+    total_steps: int
+    """Environment steps of the whole run."""
+
+    @property
+    def step(self) -> int:
+        """Environment steps taken so far."""
+
+    def init(self) -> None:
+        """Make a fresh state, and compile what has to be compiled."""
+
+    def restore(self, arrays: dict[str, np.ndarray], step: int) -> None:
+        """Go on from a checkpoint, exactly as the run that wrote it would have.
+
+        Args:
+            arrays: What `arrays` returned when the checkpoint was written.
+            step: Environment steps taken until then.
+
+        Raises:
+            RunError: The arrays do not fit the settings of this run.
+        """
+
+    def advance(self, until: int) -> dict[str, float] | None:
+        """Train for about a second, so that logs, checkpoints and signals get their turn.
+
+        How long a call takes never changes what is learned.
+
+        Args:
+            until: Environment steps to stop at, or just past them where they fall inside an update; a call may stop
+                earlier. It is larger than `step`, and at most `total_steps`.
+
+        Returns:
+            A row of metrics.csv without "step" and "steps_per_s", which the loop adds; "running_success" is in every
+            row, and all rows of a run have the same names. None if there is nothing to report yet.
+        """
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return everything that decides how training goes on, as named plain arrays."""
+
+    def policy(self) -> Policy:
+        """Return the greedy policy of the present state; it may follow the state when training goes on."""
+
+
+class TrainableLearner(Protocol):
+    """What the rows of `agents.LEARNERS` name: a class that is built as `cls(task, config)`.
+
+    Building it raises ValueError for a task or a setting that cannot be trained with.
+    """
+
+    name: ClassVar[str]  # its row in `LEARNERS`
+    config_class: ClassVar[type]  # a frozen dataclass; its fields are the flags of the command line
+    takes_compact: ClassVar[bool]  # whether it reads the integer observations made for our own networks
+
+    task: Task[Any]
+    config: Any
+
+    @property
+    def total_steps(self) -> int:
+        """Environment steps of the whole run."""
+
+    def trainer(self, run: RunDir) -> Trainer:
+        """Return the learner as a run that has not begun; `run` says where its files are."""
+
+    @classmethod
+    def load(cls, run: Path | str) -> Policy:
+        """Return the trained agent of a run folder.
+
+        Raises:
+            RunError: The folder is not a run, has no checkpoint, is damaged, or holds another kind of agent.
+        """
