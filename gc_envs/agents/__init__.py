@@ -6,23 +6,18 @@ from pathlib import Path
 from typing import Any
 
 _SB3 = "gc_envs.sb3.algorithms"
-LEARNERS = {  # name -> "module:attribute", a learner or a table of learners by name
+_SB3_AGENTS = (
+    "her-ddpg", "her-td3", "her-sac", "her-tqc", "her-dqn", "reengage-ddpg", "reengage-td3", "reengage-sac",
+    "reengage-dqn", "multi-reengage",
+)  # fmt: skip
+LEARNERS = {  # name -> "module:attribute", where a learner or a table of learners by name is
     "leo": "gc_envs.agents.leo:LEO",
-    "her-ddpg": f"{_SB3}:ALGORITHMS",
-    "her-td3": f"{_SB3}:ALGORITHMS",
-    "her-sac": f"{_SB3}:ALGORITHMS",
-    "her-tqc": f"{_SB3}:ALGORITHMS",
-    "her-dqn": f"{_SB3}:ALGORITHMS",
-    "reengage-ddpg": f"{_SB3}:ALGORITHMS",
-    "reengage-td3": f"{_SB3}:ALGORITHMS",
-    "reengage-sac": f"{_SB3}:ALGORITHMS",
-    "reengage-dqn": f"{_SB3}:ALGORITHMS",
-    "multi-reengage": f"{_SB3}:ALGORITHMS",
+    **dict.fromkeys(_SB3_AGENTS, f"{_SB3}:ALGORITHMS"),
 }
 
 
 def get_learner(name: str) -> Any:
-    """Return the learner class called `name`, a `training.types.TrainableLearner`.
+    """Return the learner class called `name`, or a table's row that is called like one, a `TrainableLearner`.
 
     Raises:
         ValueError: The name is unknown; the message lists those there are.

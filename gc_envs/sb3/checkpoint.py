@@ -8,15 +8,14 @@ two rollouts, when no step and no update is half done.
 import json
 from typing import Any
 
-import jax
 import numpy as np
 import torch
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor
 
-from gc_envs.agents.checkpoint import RunError, flatten, nested
 from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.training.checkpoint import RunError, flatten, nested, unflatten
 
 Arrays = dict[str, np.ndarray]
 
@@ -35,7 +34,9 @@ PRIVATE = {
     },
     "policy": {
         "_build": "overridden by PointSetPolicy, so that actor and critic share one encoder",
-        "_observation_space": "read by BorrowedEncoder: the observation space of a features extractor",
+    },
+    "extractor": {
+        "_observation_space": "read by BorrowedEncoder, whose observation space is that of the critic's encoder",
     },
     "replay_buffer": {
         "_current_ep_start": "saved: the row at which the unfinished episode of each environment starts",
@@ -59,8 +60,8 @@ def capture(model: OffPolicyAlgorithm, envs: GoalVectorEnv) -> Arrays:
     """Return the state of `model`, of its replay buffer, of its environments and of all random number generators.
 
     Args:
-        model: a model between two rollouts, whose environment is a `VecMonitor`.
-        envs: the vector environment inside that `VecMonitor`.
+        model: A model between two rollouts, whose environment is a `VecMonitor`.
+        envs: The vector environment inside that `VecMonitor`.
     """
     assert model.replay_buffer is not None
     state = envs.get_state()
@@ -85,20 +86,20 @@ def restore(model: OffPolicyAlgorithm, envs: GoalVectorEnv, arrays: Arrays) -> N
     """Bring a new `model`, whose environments have been reset, into the state that `capture` returned as `arrays`.
 
     Raises:
-        RunError: the arrays are those of other settings.
+        RunError: The arrays are those of other settings.
     """
     set_weights(model, arrays)
     try:
         _restore_rollout(model, envs, arrays)
-    except (KeyError, ValueError) as error:
-        raise RunError(f"the checkpoint does not fit this configuration: {error}") from error
+    except KeyError as error:
+        raise RunError(f"the checkpoint does not fit this configuration: it has no {error}") from error
 
 
 def set_weights(model: OffPolicyAlgorithm, arrays: Arrays) -> None:
     """Copy the networks and optimisers in `arrays` into `model`.
 
     Raises:
-        RunError: they are of other shapes.
+        RunError: They are of other shapes.
     """
     parameters: dict[str, Any] = model.get_parameters()
     try:
@@ -147,9 +148,8 @@ def _restore_rollout(model: OffPolicyAlgorithm, envs: GoalVectorEnv, arrays: Arr
     assert model.replay_buffer is not None
     _fill_buffer(model.replay_buffer, nested(arrays, "buffer"))
     template = {"envs": {name: part for name, part in envs.get_state().items() if name != "np_random"}}
-    leaves = [arrays[name] for name in flatten(template)]
-    state = jax.tree.unflatten(jax.tree.structure(template), leaves)["envs"]
-    envs.set_state({**state, "np_random": numbers["envs"]})
+    state = unflatten({name: array for name, array in arrays.items() if name.startswith("envs/")}, template)
+    envs.set_state({**state["envs"], "np_random": numbers["envs"]})
     model._last_obs = {name: array.copy() for name, array in nested(arrays, "last_obs").items()}
     _restore_episodes(model, arrays)
     torch.set_rng_state(torch.from_numpy(arrays["torch"].copy()))
@@ -201,12 +201,13 @@ def _buffer_arrays(buffer: ReplayBuffer) -> Arrays:
 
 
 def _fill_buffer(buffer: ReplayBuffer, saved: dict[str, Any]) -> None:
-    """Copy what `_buffer_arrays` returned into an empty `buffer`; ValueError where it does not fit."""
-    rows = flatten(saved["rows"])
-    for name, array in _buffer_rows(buffer).items():
-        if name not in rows or rows[name].shape[1:] != array.shape[1:] or len(rows[name]) > len(array):
-            raise ValueError(f"replay buffer {name!r}")
-        array[: len(rows[name])] = rows[name]
+    """Copy what `_buffer_arrays` returned into an empty `buffer`; RunError where it does not fit."""
+    found, empty = flatten(saved["rows"]), _buffer_rows(buffer)
+    for name in sorted(set(found) | set(empty)):
+        fits = name in found and name in empty and found[name].shape[1:] == empty[name].shape[1:]
+        if not fits or len(found[name]) > len(empty[name]):
+            raise RunError(f"the checkpoint does not fit this configuration: replay buffer {name!r}")
+        empty[name][: len(found[name])] = found[name]
     buffer.pos, buffer.full = int(saved["at"][0]), bool(saved["at"][1])
     if "current_ep_start" in saved:
         buffer._current_ep_start[:] = saved["current_ep_start"]  # type: ignore[attr-defined]

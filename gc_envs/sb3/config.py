@@ -20,36 +20,51 @@ class OffPolicyConfig:
 
     total_steps: int = 100_000
     """Environment steps of the whole run, summed over all environments and rounded up to whole rollouts."""
+
     num_envs: int = 1
     """Number of environments that are stepped together."""
+
     seed: int = 0
     """Seed of the initial weights, of exploration, of replay sampling and of the environments."""
+
     learning_rate: float = 1e-3
     """Learning rate of the Adam optimisers."""
+
     batch_size: int = 256
     """Number of transitions in an update, relabelled ones included."""
+
     buffer_size: int = 1_000_000
     """Capacity of the replay buffer in transitions, over all environments."""
+
     learning_starts: int = 1_000
     """Environment steps, over all environments, that are taken with random actions before the first update."""
+
     train_every: int = 1
     """Number of steps that each environment takes between two rounds of updates."""
+
     gradient_steps: int = 1
     """Number of updates in a round."""
+
     gamma: float = 0.95
     """Discount factor per step."""
+
     tau: float = 0.005
     """Fraction of the way that the target networks move towards the trained networks at a time, in (0, 1]."""
+
     her_goals: int = 4
     """Number of relabelled transitions per original one in a batch, with goals that were achieved later in the same
     episode (strategy "future" of Hindsight Experience Replay, arXiv 1707.01495); 0 switches relabelling off."""
+
     width: int = 256
     """Number of units in each hidden layer."""
+
     depth: int = 2
     """Number of hidden layers."""
+
     normalize: bool = False
     """Whether the networks normalise their inputs by running means and standard deviations, as in the code of
     Hindsight Experience Replay (arXiv 1707.01495, appendix)."""
+
     device: str = "auto"
     """Device of the networks: "auto" (CUDA if there is one), "cpu" or "cuda"."""
 
@@ -98,8 +113,10 @@ class DDPGConfig(OffPolicyConfig):
 
     action_noise: float = 0.03
     """Standard deviation of the Gaussian exploration noise, for actions scaled to [-1, 1]."""
+
     action_l2: float = 0.0
     """Weight of the mean squared action in the actor's loss (arXiv 1707.01495, appendix: 1); 0 leaves it out."""
+
     clip_values: bool = False
     """Whether target values are clipped to the range of possible discounted returns (arXiv 1707.01495, appendix)."""
 
@@ -132,10 +149,13 @@ class DQNConfig(OffPolicyConfig):
 
     exploration_fraction: float = 0.5
     """Fraction of the run over which the probability of a random action falls linearly."""
+
     exploration_initial: float = 1.0
     """Probability of a random action at the start of the run."""
+
     exploration_final: float = 0.05
     """Probability of a random action after `exploration_fraction` of the run."""
+
     target_update_every: int = 1
     """Environment steps, over all environments, between two moves of the target network."""
 
@@ -196,18 +216,25 @@ class MultiReenGAGEConfig(ReenGAGEDDPGConfig):
 
     alpha: float = 20.0
     """Weight of the gradient term, which is averaged over the gates of a goal; 0 is the plain algorithm."""
+
     action_noise: float = 0.05
     """Standard deviation of the Gaussian exploration noise, for actions scaled to [-1, 1]."""
+
     her_goals: int = 0
     """Must be 0: achieved positions are not sets of points, so there is nothing to relabel with."""
+
     width: int = 400
     """Number of units in each hidden layer of the actor's and the critic's heads."""
+
     depth: int = 1
     """Number of hidden layers of the actor's and the critic's heads."""
+
     encoder_width: int = 400
     """Number of units in each hidden layer of the encoder of points."""
+
     encoder_depth: int = 2
     """Number of hidden layers of the encoder of points."""
+
     embedding: int = 20
     """Number of outputs of the encoder of points."""
 

@@ -37,15 +37,15 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
     Environments that are not from this package are relabelled as SB3 does it.
 
     Args:
-        buffer_size: number of transitions, over all environments.
-        observation_space: space of the goal dictionaries.
-        action_space: space of the actions.
-        env: vector environment that rewards are asked of.
-        args: further arguments of `HerReplayBuffer`.
-        kwargs: further arguments of `HerReplayBuffer`, such as `n_sampled_goal` and `goal_selection_strategy`.
+        buffer_size: Number of transitions, over all environments.
+        observation_space: Space of the goal dictionaries.
+        action_space: Space of the actions.
+        env: Vector environment that rewards are asked of.
+        args: Further arguments of `HerReplayBuffer`.
+        kwargs: Further arguments of `HerReplayBuffer`, such as `n_sampled_goal` and `goal_selection_strategy`.
 
     Raises:
-        ValueError: goals that cannot be relabelled (sets of points), or an environment without `compute_reward`.
+        ValueError: Goals that cannot be relabelled (sets of points), or an environment without `compute_reward`.
     """
 
     def __init__(
@@ -141,11 +141,11 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
         """Return steps [B] that led to a state that achieves some goal.
 
         Args:
-            step: chosen step [B] of each episode, counted from 0; kept where it led to such a state, otherwise replaced
+            step: Chosen step [B] of each episode, counted from 0; kept where it led to such a state, otherwise replaced
                 by a random later step that did, or by `last` if there is none.
-            start: row of the buffer [B] that holds the first step of each episode.
-            last: last step [B] of each episode.
-            env_indices: environment [B] of each episode.
+            start: Row of the buffer [B] that holds the first step of each episode.
+            last: Last step [B] of each episode.
+            env_indices: Environment [B] of each episode.
         """
 
         def count(step: np.ndarray) -> np.ndarray:

@@ -9,14 +9,15 @@ import numpy as np
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor
 
-from gc_envs.agents.runs import Run, open_run, trained_arrays
 from gc_envs.core.goals import PointSetGoals
 from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.sb3.checkpoint import set_weights
 from gc_envs.sb3.config import OffPolicyConfig
 from gc_envs.sb3.her_buffer import AchievedGoalHerReplayBuffer
+from gc_envs.sb3.trainer import SB3Trainer
 from gc_envs.sb3.vec_env import SB3VecEnv
+from gc_envs.training.run_dir import RunDir, open_run, trained_arrays
 
 # Agents to use instead, by the kind of actions that an algorithm needs and does not get.
 ALTERNATIVES: dict[type[gymnasium.Space], str] = {
@@ -31,12 +32,16 @@ class Algorithm:
 
     name: str
     """Name of the agent on the command line."""
+
     model_class: type[OffPolicyAlgorithm]
     """Class of the model."""
+
     config_class: type[OffPolicyConfig]
     """Class of the settings."""
+
     action_kind: type[gymnasium.Space] = gymnasium.spaces.Box
     """Kind of action space that the algorithm needs."""
+
     needs_point_sets: bool = False
     """Whether goals must be sets of points."""
 
@@ -50,25 +55,25 @@ class Algorithm:
         """Return the trained agent of a run folder.
 
         Raises:
-            RunError: the folder is not a run, has no checkpoint, is damaged, or holds another kind of agent.
+            RunError: The folder is not a run, has no checkpoint, is damaged, or holds another kind of agent.
         """
         opened = open_run(run)
         learner: SB3Learner = opened.learner(self)
         model, _ = learner.build()
         set_weights(model, trained_arrays(opened))
-        return SB3Policy(model, learner, opened)
+        return learner.policy(model, opened)
 
 
 class SB3Learner:
     """One algorithm with its settings on one task.
 
     Args:
-        algorithm: a row of `gc_envs.sb3.algorithms`.
-        task: the task to learn.
-        config: settings, an instance of the algorithm's `config_class`.
+        algorithm: A row of `gc_envs.sb3.algorithms`.
+        task: The task to learn.
+        config: Settings, an instance of the algorithm's `config_class`.
 
     Raises:
-        ValueError: a setting is out of its range, or the algorithm cannot use the task's actions, observations or
+        ValueError: A setting is out of its range, or the algorithm cannot use the task's actions, observations or
             goals; the message names what can.
     """
 
@@ -86,7 +91,7 @@ class SB3Learner:
         """Return the untrained model, and the environments that it acts in.
 
         Args:
-            monitor: file (.monitor.csv) that every finished episode is written to.
+            monitor: File (.monitor.csv) that every finished episode is written to.
         """
         envs = GoalVectorEnv(self.task, self.config.num_envs)
         kwargs = self.config.model_kwargs(self.task)
@@ -98,41 +103,32 @@ class SB3Learner:
         self.config.modify_losses(model, self.task)
         return model, envs
 
-    def trainer(self, run: Run) -> Any:
-        """Return a training run of this learner in memory, whose episodes are written to the folder of `run`."""
-        from gc_envs.sb3.trainer import SB3Trainer
-
+    def trainer(self, run: RunDir) -> SB3Trainer:
+        """Return the learner as a training run that has not begun; `run` says where its files are."""
         return SB3Trainer(self, run)
 
-    def train(self, run: Run, schedule: Any, evaluate: Any) -> "SB3Policy":
-        """Train on the interim loop."""
-        from gc_envs.sb3.interim_loop import train
-
-        return train(self.trainer(run), run, schedule, evaluate)
+    def policy(self, model: OffPolicyAlgorithm, run: RunDir | None = None) -> "SB3Policy":
+        """Return the deterministic policy of `model`, which `build` made and `run` trained."""
+        return SB3Policy(model, self.task, run)
 
 
 class SB3Policy:
     """Deterministic policy of a trained model.
 
     Args:
-        model: the model, as attribute `model` for everything else that Stable-Baselines3 can do with one.
-        learner: the learner that built it.
-        run: the run that trained it.
+        model: The model; it is the attribute `model`, for everything else that Stable-Baselines3 can do with one.
+        task: The task that it was trained on.
+        run: The run that trained it.
     """
 
-    def __init__(self, model: OffPolicyAlgorithm, learner: SB3Learner, run: Run | None = None) -> None:
-        self.model, self.learner, self.run = model, learner, run
-
-    @property
-    def task(self) -> Task:
-        """The task that it was trained on."""
-        return self.learner.task
+    def __init__(self, model: OffPolicyAlgorithm, task: Task, run: RunDir | None = None) -> None:
+        self.model, self.task, self.run = model, task, run
 
     def act(self, observation: dict[str, Any]) -> np.ndarray:
         """Return actions [B, ...] for `observation`, or one action for one observation without a batch axis.
 
         Raises:
-            ValueError: the observation is of another kind than those that the agent was trained on.
+            ValueError: The observation is of another kind than those that the agent was trained on.
         """
         return self.model.predict(observation, deterministic=True)[0]
 

@@ -31,9 +31,9 @@ class PointSetEncoder(BaseFeaturesExtractor):
     result is returned again while the tensors and the weights that it was computed from are unchanged.
 
     Args:
-        observation_space: space of the goal dictionaries.
-        encoder_arch: number of units in each hidden layer of the encoder of points.
-        embedding: number of outputs E of the encoder of points.
+        observation_space: Space of the goal dictionaries.
+        encoder_arch: Number of units in each hidden layer of the encoder of points.
+        embedding: Number of outputs E of the encoder of points.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class BorrowedEncoder(BaseFeaturesExtractor):
     """Features extractor of the actor that calls the critic's encoder and never trains it.
 
     Args:
-        owner: the critic's encoder.
+        owner: The critic's encoder.
     """
 
     def __init__(self, owner: PointSetEncoder) -> None:
@@ -89,8 +89,8 @@ class PointSetPolicy(TD3Policy):
     """Policy whose actor and critic share one `PointSetEncoder`, which only the critic trains; so do their targets.
 
     Args:
-        args: arguments of `TD3Policy`.
-        kwargs: arguments of `TD3Policy`: `net_arch` (default [400]) is the number of units in each hidden layer of the
+        args: Arguments of `TD3Policy`.
+        kwargs: Arguments of `TD3Policy`: `net_arch` (default [400]) is the number of units in each hidden layer of the
             actor's and the critic's heads, `features_extractor_kwargs` are the arguments of the encoder.
     """
 
@@ -115,7 +115,7 @@ class MultiReenGAGEDDPG(ReenGAGEDDPG):
     alpha = 0 it is the paper's baseline: the same networks without the term.
 
     Raises:
-        ValueError: in the cases of `ReenGAGE`, for goals that are no sets of points, or for a replay buffer with
+        ValueError: In the cases of `ReenGAGE`, for goals that are no sets of points, or for a replay buffer with
             hindsight relabelling, which needs achieved goals that can be desired goals.
     """
 

@@ -24,7 +24,7 @@ class NormalizedExtractor(CombinedExtractor):
     Gradients with respect to goals are gradients with respect to the goals as observed.
 
     Args:
-        observation_space: space of the goal dictionaries.
+        observation_space: Space of the goal dictionaries.
     """
 
     running_mean: Tensor  # [F]

@@ -30,17 +30,17 @@ class ReenGAGE(OffPolicyAlgorithm):
     (0.5 in SAC).
 
     Args:
-        args: arguments of the Stable-Baselines3 class.
-        alpha: weight of the term; 0 is the plain algorithm.
-        low_reward: for the sparse form (equation 9, the default), the reward of the transitions that are used: those
+        args: Arguments of the Stable-Baselines3 class.
+        alpha: Weight of the term; 0 is the plain algorithm.
+        low_reward: For the sparse form (equation 9, the default), the reward of the transitions that are used: those
             rewarded with exactly this number, on which the reward does not depend on the goal.
-        reward: for the dense form (equation 8), a differentiable function from achieved [B, d] and desired goals [B, D]
+        reward: For the dense form (equation 8), a differentiable function from achieved [B, d] and desired goals [B, D]
             to rewards [B], whose gradient is part of the target's; all transitions are used. `compute_reward` of the
             environments of this package is such a function.
-        kwargs: arguments of the Stable-Baselines3 class.
+        kwargs: Arguments of the Stable-Baselines3 class.
 
     Raises:
-        ValueError: a negative alpha, observations without a desired goal, actions that the algorithm cannot take, a
+        ValueError: A negative alpha, observations without a desired goal, actions that the algorithm cannot take, a
             features extractor that actor and critic share (it would be trained without the goal's gradient), or
             rewards normalised by VecNormalize in the sparse form, which compares them with `low_reward`.
     """
@@ -112,8 +112,8 @@ class ReenGAGE(OffPolicyAlgorithm):
         constant of this loss.
 
         Args:
-            batch: replay batch whose `observations["desired_goal"]` requires a gradient.
-            output: output of the critic for `batch.observations` (and `batch.actions`, unless actions are discrete).
+            batch: Replay batch whose `observations["desired_goal"]` requires a gradient.
+            output: Output of the critic for `batch.observations` (and `batch.actions`, unless actions are discrete).
         """
         goal = batch.observations["desired_goal"]
         # The transitions that are used: in the sparse form, those with the low reward.
@@ -182,9 +182,9 @@ class ReenGAGEDQN(ReenGAGE, DQN):
     keeps the maximum.
 
     Args:
-        args: arguments of `ReenGAGE`.
-        temperature: temperature of that softmax, above 0.
-        kwargs: arguments of `ReenGAGE`.
+        args: Arguments of `ReenGAGE`.
+        temperature: Temperature of that softmax, above 0.
+        kwargs: Arguments of `ReenGAGE`.
     """
 
     action_kind = gymnasium.spaces.Discrete

@@ -1,6 +1,7 @@
 """A training run of a Stable-Baselines3 (SB3) model, in pieces that the host loop asks for."""
 
 import time
+from typing import TYPE_CHECKING
 
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
@@ -8,10 +9,12 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq
 from stable_baselines3.common.utils import safe_mean
 
-from gc_envs.agents.runs import Run
+from gc_envs.training.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from gc_envs.sb3.learner import SB3Learner, SB3Policy
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.sb3.checkpoint import Arrays, capture, restore
-from gc_envs.sb3.learner import SB3Learner, SB3Policy
 
 ADVANCE_SECONDS = 1.0  # duration of one `advance`, at most (but at least one rollout and its updates)
 # Columns of metrics.csv, and the name under which SB3 logs each of them; an algorithm has some of them.
@@ -29,14 +32,14 @@ class SB3Trainer:
     `stable_baselines3.common.results_plotter.load_results` reads together.
 
     Args:
-        learner: what to train.
-        run: the run folder.
+        learner: What to train.
+        run: The run folder.
     """
 
     model: OffPolicyAlgorithm
     envs: GoalVectorEnv
 
-    def __init__(self, learner: SB3Learner, run: Run) -> None:
+    def __init__(self, learner: "SB3Learner", run: RunDir) -> None:
         self.learner, self.run, self.total_steps = learner, run, learner.total_steps
 
     @property
@@ -58,7 +61,7 @@ class SB3Trainer:
 
         Returns:
             running_success and episode_return: means over the last 100 episodes. critic_loss, actor_loss and
-            gradient_loss: of the last update, nan for what the algorithm does not have or before the first update.
+            gradient_loss: Of the last update, nan for what the algorithm does not have or before the first update.
         """
         deadline = time.monotonic() + ADVANCE_SECONDS
         while self.step < until:
@@ -71,9 +74,9 @@ class SB3Trainer:
         """Return everything that decides how training goes on."""
         return capture(self.model, self.envs)
 
-    def policy(self) -> SB3Policy:
-        """Return the deterministic policy of the model as it is; it changes with the model."""
-        return SB3Policy(self.model, self.learner, self.run)
+    def policy(self) -> "SB3Policy":
+        """Return the deterministic policy of the model; it follows the model when training goes on."""
+        return self.learner.policy(self.model, self.run)
 
     def _start(self, step: int) -> None:
         """Build the model, and set it up as `learn` does: progress, which schedules depend on, is that of the run."""

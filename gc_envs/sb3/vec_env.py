@@ -35,7 +35,7 @@ class SB3VecEnv(VecEnv):
     processes.
 
     Args:
-        envs: the vector environment.
+        envs: The vector environment.
 
     Raises:
         TypeError: `envs` is no vector environment.
@@ -101,12 +101,12 @@ class SB3VecEnv(VecEnv):
         """Set the options of the next reset.
 
         Args:
-            options: one dictionary for all environments, passed to the vector environment as it is. For a
+            options: One dictionary for all environments, passed to the vector environment as it is. For a
                 GoalVectorEnv also a list of N dictionaries, one per environment: `[{"goal": "a"}, {"goal": "b"}]`
                 becomes `{"goals": ["a", "b"]}`.
 
         Raises:
-            ValueError: a list for another vector environment, of another length, or of dictionaries whose keys differ.
+            ValueError: A list for another vector environment, of another length, or of dictionaries whose keys differ.
         """
         if isinstance(options, list):
             alike = len(options) == self.num_envs and all(set(one) == set(options[0]) for one in options)

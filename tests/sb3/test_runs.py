@@ -11,10 +11,10 @@ import pytest
 from tiny_run import KILLED, contents, final_state
 
 from gc_envs.agents import load_agent
-from gc_envs.agents.checkpoint import RunError, list_checkpoints
 from gc_envs.cli import main
 from gc_envs.sb3.algorithms import ALGORITHMS
 from gc_envs.sb3.trainer import SB3Trainer
+from gc_envs.training.checkpoint import RunError, list_checkpoints
 
 SMALL = ["--learning-starts", "40", "--batch-size", "16", "--width", "16", "--depth", "1", "--evaluations", "2"]
 IDS = {
