@@ -14,7 +14,7 @@ import torch
 from _common import finish, parser, ratio, take_turns
 
 import gc_envs
-from gc_envs.sb3.algorithms import HerReenGAGEDDPG, ReenGAGEDDPGConfig
+from gc_envs.sb3.algorithms import ALGORITHMS
 
 SIZES = {5: 512, 10: 512, 20: 128}  # dim -> batch size
 
@@ -30,8 +30,8 @@ def main() -> None:
     for dim, batch in SIZES.items():
         blocks = {}
         for name, alpha in (("with", 0.2), ("without", 0.0)):
-            config = ReenGAGEDDPGConfig(total_steps=1200, batch_size=batch, alpha=alpha)
-            model, _ = HerReenGAGEDDPG(gc_envs.make_task("GC-ContinuousSeek-v0", dim=dim), config).build()
+            config = ALGORITHMS["reengage-ddpg"].config_class(total_steps=1200, batch_size=batch, alpha=alpha)
+            model, _ = ALGORITHMS["reengage-ddpg"](gc_envs.make_task("GC-ContinuousSeek-v0", dim=dim), config).build()
             model.learn(1050)  # fills the buffer, and warms up
             blocks[name] = functools.partial(model.train, args.updates, batch)
         times = take_turns(blocks, args.rounds)
