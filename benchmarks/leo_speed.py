@@ -1,10 +1,10 @@
-"""Training steps/s of our LEO against the authors' code: same network, lanes, rollouts, epochs and minibatches.
+"""Training steps/s of our LEO against the authors' code: same network, environments, rollouts, epochs and minibatches.
 
     python benchmarks/leo_speed.py --checkout CHECKOUT --authors-python PYTHON [--rounds 3] [--json FILE]
 
 CHECKOUT holds the authors' leo.py and PYTHON is the interpreter of an environment that it runs in: see
 purejaxgcrl_leo.py. Both sides run in processes of their own that take turns; compiling is not counted. The published
-network (4 x 1024), 64 lanes x 32 steps, 2 epochs of minibatches of 512.
+network (4 x 1024), 64 environments x 32 steps, 2 epochs of minibatches of 512.
 """
 
 import argparse
@@ -27,7 +27,6 @@ GAMES = {"GC-Craftax-v0": "Craftax-Symbolic-v1", "GC-Craftax-Classic-v0": "Craft
 def run_ours(args: argparse.Namespace) -> dict[str, Any]:
     """Steps/s of `args.updates` updates of ours after one that is not counted, and what a transition takes to keep."""
     import jax
-    from gc_envs.agents.rollout import collect
 
     from gc_envs import make_task
     from gc_envs.agents.leo import LEO, LEOConfig
@@ -40,11 +39,9 @@ def run_ours(args: argparse.Namespace) -> dict[str, Any]:
     compile_s = time.perf_counter() - start
 
     def rollout(state: Any) -> Any:
-        actors, kept = collect(
-            learner.program, state.actors, jax.random.key(0), lambda *a: learner._act(state, 0.1, *a),
-            learner.config.rollout_steps, forgetting=1.0, seen_only=True,
-        )  # fmt: skip
-        return kept, learner._targets(state, actors, kept)
+        _, batch = learner.collect(state, jax.random.key(0))
+        last = jax.tree.map(lambda x: x[-1], batch.observation)  # of the right shape, which is all that counts here
+        return batch, learner.targets(state.train.variables, batch, last)
 
     kept = jax.tree.leaves(jax.eval_shape(rollout, state))
     state, _ = jax.block_until_ready(update(state))

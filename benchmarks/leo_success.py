@@ -37,10 +37,11 @@ def train(env_id: str, env_kwargs: dict[str, Any], config: LEOConfig) -> tuple[d
         state, _ = update(state)
         if done % 50 == 0:
             print(
-                f"seed {config.seed}: {done}/{learner.num_updates} {float(state.actors.success.mean()):.4f}", flush=True
+                f"seed {config.seed}: {done}/{learner.num_updates} {float(state.actors.stats.success_rate.mean()):.4f}",
+                flush=True,
             )
-    success = np.asarray(state.actors.success).tolist()
-    return dict(zip(learner.task.goals.names, success, strict=True)), int(state.actors.seen.sum())
+    success = np.asarray(state.actors.stats.success_rate).tolist()
+    return dict(zip(learner.task.goals.names, success, strict=True)), int(state.actors.stats.seen.sum())
 
 
 def main() -> None:

@@ -107,7 +107,8 @@ def sample_among(goals: FiniteGoals, allowed: Array) -> SampleGoal:
     """Return a goal sampler that is uniform over the goals of `allowed` [G] bool."""
 
     def sample(key: Array, state: Any, achieved: Array) -> Array:
-        return goals.one_hot(jax.random.categorical(key, jnp.where(allowed, 0.0, -jnp.inf)))
+        goal: Array = goals.one_hot(jax.random.categorical(key, jnp.where(allowed, 0.0, -jnp.inf)))
+        return goal
 
     return sample
 

@@ -39,7 +39,7 @@ class LEOConfig(OnPolicyConfig):
 
 
 class LEO(OnPolicy):
-    """The learner."""
+    """See the module's docstring."""
 
     name = "leo"
     config_class = LEOConfig

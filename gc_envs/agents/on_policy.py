@@ -101,7 +101,8 @@ class OnPolicy(ABC):
 
     def goal_input(self, desired_goal: Array) -> Array:
         """Return the indices [B] int32 of the one-hot goals `desired_goal` [B, G]."""
-        return self.goals.index(desired_goal)
+        index: Array = self.goals.index(desired_goal)
+        return index
 
     def q_values(self, acting_state: Any, observation: Any) -> Array:
         """Return Q [B, G, A] of every goal and action, if the learner has them."""

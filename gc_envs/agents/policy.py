@@ -72,7 +72,7 @@ class JaxPolicy:
         batched, inputs = self._inputs(observation["observation"])
         goal = np.asarray(observation["desired_goal"], np.float32)
         actions = self._act(self.acting_state, inputs, goal if batched else goal[None])
-        result = np.asarray(actions, self.task.action_space.dtype)
+        result: np.ndarray = np.asarray(actions, self.task.action_space.dtype)
         return result if batched else result[0]
 
     def q_values(self, observation: Any) -> np.ndarray:
@@ -80,12 +80,13 @@ class JaxPolicy:
         if isinstance(observation, dict) and "desired_goal" in observation:
             observation = observation["observation"]
         batched, inputs = self._inputs(observation)
-        values = np.asarray(self._q_values(self.acting_state, inputs))
+        values: np.ndarray = np.asarray(self._q_values(self.acting_state, inputs))
         return values if batched else values[0]
 
     def values(self, observation: Any) -> np.ndarray:
         """Return the value of every goal (its best action's Q), [B, G], or [G] for one observation."""
-        return self.q_values(observation).max(axis=-1)
+        best: np.ndarray = self.q_values(observation).max(axis=-1)
+        return best
 
     __call__ = act
 

@@ -1,6 +1,7 @@
-"""Named settings: what differs from a learner's own defaults, per agent, environment and environment arguments.
+"""Named settings per agent, environment and environment arguments, as differences from the agent's own defaults.
 
-The most specific row wins: an id before its family, a family before "*", more arguments before fewer.
+Of the rows that fit, the most specific one is used: an id before its family, a family before "*", and more environment
+arguments before fewer.
 """
 
 import inspect
@@ -12,32 +13,33 @@ from gc_envs.registration import get_row, task_class
 
 @dataclass(frozen=True)
 class Preset:
-    """One row."""
+    """A row of `PRESETS`."""
 
-    agent: str
-    name: str
-    scope: str  # an id, a family, or "*"
-    settings: dict[str, Any]
-    env_kwargs: dict[str, Any] = field(default_factory=dict)  # arguments that it is for
+    agent: str  # a name in `LEARNERS`
+    name: str  # "default" is used unless another is asked for
+    scope: str  # an environment id, a family, or "*" for every environment
+    settings: dict[str, Any]  # fields of the agent's config
+    env_kwargs: dict[str, Any] = field(default_factory=dict)  # environment arguments that it is for
 
     def __str__(self) -> str:
+        """Return the environments that it is for."""
         return " ".join([self.scope, *(f"{name}={value}" for name, value in self.env_kwargs.items())])
 
 
 def _seek(agent: str, dim: int, steps: int, batch_size: int, learning_rate: float, **settings: Any) -> Preset:
-    """A row of "Best" settings for ContinuousSeek (arXiv 2208.13298, appendix, table 2)."""
+    """Return a row of "Best" settings for ContinuousSeek (arXiv 2208.13298, appendix, table 2)."""
     chosen = {"total_steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, **settings}
     return Preset(agent, "paper", "GC-ContinuousSeek-v0", chosen, {"dim": dim})
 
 
 ROBOTS = ("her-ddpg", "her-td3", "her-sac", "her-tqc", "reengage-ddpg", "reengage-td3", "reengage-sac")
-# Many lanes, and an update of a large batch for every eighth step.
+# Many environments, and an update of a large batch for every eighth step.
 ROBOT = {
     "total_steps": 300_000, "num_envs": 32, "gradient_steps": 4, "learning_starts": 3_200, "batch_size": 512,
     "depth": 3, "tau": 0.02, "normalize": True,
 }  # fmt: skip
-# After the code of Hindsight Experience Replay: few updates for each step, each of a large batch. With many more, all
-# actions come to lie at the ends of their range and stay there; with target networks that follow ten times as fast,
+# After the code of Hindsight Experience Replay: few updates for each step, each of a large batch. With many more
+# updates, all actions saturate at the ends of their range; with target networks that follow ten times as fast,
 # ReenGAGE hardly learns.
 HAND = {
     "total_steps": 500_000, "num_envs": 64, "gradient_steps": 2, "learning_starts": 9_600, "batch_size": 1024,
@@ -45,8 +47,8 @@ HAND = {
 }  # fmt: skip
 BITFLIP = {"total_steps": 100_000, "batch_size": 128, "learning_rate": 0.001, "depth": 1, "gamma": 0.98}
 PRESETS = (
-    # A grid needs a small network, and a discount low enough that one step more or less shows in the values; short
-    # rollouts make many updates of few steps, each of which carries values one step further.
+    # A grid needs a small network, and a discount low enough that one step more or less shows in the values. Short
+    # rollouts make many updates of few steps, each of which propagates values one step further.
     Preset(
         "leo", "default", "gridworld",
         {
@@ -79,10 +81,16 @@ PRESETS = (
 
 
 def preset(agent: str, name: str, env_id: str, env_kwargs: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The settings of preset `name`; of "default", what differs from the learner's own.
+    """Return the settings of a preset, fields of the agent's config.
+
+    Args:
+        agent: A name in `LEARNERS`.
+        name: Name of the preset; "default" always exists and may be empty.
+        env_id: A registered environment id.
+        env_kwargs: Arguments of the environment that differ from its defaults.
 
     Raises:
-        ValueError: when there is no such preset for this agent, id and arguments, listing those there are.
+        ValueError: There is no such preset for these; the message lists those there are.
     """
     row = get_row(env_id)
     parameters = inspect.signature(task_class(row)).parameters

@@ -53,7 +53,9 @@ class JaxTrainer:
         left = -(-until // self.learner.steps_per_update) - self._updates
         length = min(self._length, left)
         started = time.monotonic()
-        self._state, metrics = jax.block_until_ready(self._run_chunk(self._state, length))
+        self._state, metrics = jax.block_until_ready(  # type: ignore[no-untyped-call]
+            self._run_chunk(self._state, length)
+        )
         seconds = time.monotonic() - started
         self._updates += length
         self._length = max(1, min(round(length * CHUNK_SECONDS / seconds), 2 * length))

@@ -1,13 +1,15 @@
 """A trained agent, loaded: actions, values, and observations of another kind."""
 
+import jax
 import numpy as np
 import pytest
-from gc_envs.agents.checkpoint import RunError
 
 from gc_envs.agents import load_agent
 from gc_envs.agents.leo import LEO
+from gc_envs.agents.policy import load_acting_state
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.training.checkpoint import RunError, list_checkpoints, load_arrays
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +17,7 @@ def policy(finished_run):
     return LEO.load(finished_run)
 
 
-def test_acts_greedily_for_the_commanded_goal(policy, grid_task):
+def test_acts_greedily_for_the_desired_goal(policy, grid_task):
     goals = grid_task.goals.num_goals
     observation, _ = GoalVectorEnv(grid_task, goals).reset(seed=0, options={"goals": np.arange(goals)})
     observation["observation"] = grid_task.cells.astype(np.float32)
@@ -58,7 +60,7 @@ def test_loads_what_was_trained_and_nothing_else(finished_run, tmp_path, policy)
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [('"width"', '"breadth"'), ('"size"', '"sise"'), ('"leo"', '"lea"'), ('"format": 1', '"format": 9')]
+    ("old", "new"), [('"width"', '"breadth"'), ('"size"', '"sise"'), ('"leo"', '"lea"'), ('"format": 2', '"format": 9')]
 )
 def test_a_run_of_another_version_is_refused_in_one_line(run_copy, old, new):
     config = run_copy / "config.json"
@@ -66,3 +68,13 @@ def test_a_run_of_another_version_is_refused_in_one_line(run_copy, old, new):
     with pytest.raises(ValueError, match=new.strip('"').removeprefix('format": ')) as caught:
         LEO.load(run_copy)
     assert "\n" not in str(caught.value)
+
+
+def test_acting_needs_no_more_of_a_checkpoint_than_the_network(finished_run, policy):
+    """So a trained agent outlives a change of what an environment's state holds."""
+    arrays = load_arrays(list_checkpoints(finished_run / "checkpoints")[-1])
+    network = {name: array for name, array in arrays.items() if name.startswith(("train/params", "train/batch_stats"))}
+    jax.tree.map(np.testing.assert_array_equal, load_acting_state(policy.learner, network), policy.acting_state)
+    del network["train/params/head/kernel"]
+    with pytest.raises(RunError, match="'train/params/head/kernel' is in only one of the two"):
+        load_acting_state(policy.learner, network)

@@ -9,11 +9,11 @@ import sys
 
 import numpy as np
 import pytest
-from gc_envs.agents.checkpoint import list_checkpoints
-from gc_envs.agents.log import _truncate
 from tiny_run import KILLED, command, contents, final_state, train
 
-from gc_envs.agents import schedule, training
+from gc_envs.training import jax_trainer, loop, options
+from gc_envs.training.checkpoint import list_checkpoints
+from gc_envs.training.logger import _truncate
 
 STEPS = 1280
 
@@ -61,13 +61,13 @@ def test_a_run_leaves_what_it_promises(finished_run):
 @pytest.fixture
 def saves(monkeypatch):
     """The steps at which checkpoints are written."""
-    steps, save = [], training.save_checkpoint
+    steps, save = [], loop.save_checkpoint
 
     def record(folder, step, tree):
         steps.append(step)
         return save(folder, step, tree)
 
-    monkeypatch.setattr(training, "save_checkpoint", record)
+    monkeypatch.setattr(loop, "save_checkpoint", record)
     return steps
 
 
@@ -79,9 +79,10 @@ def test_the_same_command_gives_the_same_run_and_twenty_checkpoints(tmp_path, fi
 
 
 def test_a_checkpoint_is_written_when_the_time_is_up(tmp_path, finished_run, saves, monkeypatch):
-    monkeypatch.setattr(schedule, "CHECKPOINTS", 1)
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(training, "CHUNK_SECONDS", 0.0)  # a look at the host after every update
+    monkeypatch.setattr(options, "CHECKPOINTS", 1)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "SAVING_SHARE", np.inf)
+    monkeypatch.setattr(jax_trainer, "CHUNK_SECONDS", 0.0)  # a turn of the host after every update
     assert train(tmp_path / "run") == 0
     assert saves == list(range(32, STEPS + 1, 32))
     assert_whole(tmp_path / "run", finished_run)
@@ -101,7 +102,7 @@ def test_killed_in_mid_write_and_resumed_equals_an_uninterrupted_run_bitwise(tmp
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_leaves_cleanly(tmp_path, finished_run, monkeypatch, capsys, signum, code):
-    update = training.Progress.update
+    update = loop.Progress.update
 
     def interrupt(self, step, row):
         update(self, step, row)
@@ -110,7 +111,7 @@ def test_a_signal_saves_and_leaves_cleanly(tmp_path, finished_run, monkeypatch, 
 
     handler = signal.getsignal(signum)
     with monkeypatch.context() as patch:
-        patch.setattr(training.Progress, "update", interrupt)
+        patch.setattr(loop.Progress, "update", interrupt)
         assert train(tmp_path / "run") == code
     assert signal.getsignal(signum) is handler
     assert f"stopped by {signal.Signals(signum).name} at step" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""From an observation to features. Letters: B batch, S scalars of an observation."""
+"""From an observation to features. Letter: B batch."""
 
 from typing import Any
 
@@ -16,12 +16,15 @@ Array = jax.Array
 
 
 class Torso(nn.Module):
-    """Observation to features [B, width]: 3x3 convolution over maps, then `depth` dense layers, LayerNorm and ReLU."""
+    """Features [B, width] of an observation: a 3x3 convolution over maps, then dense layers, LayerNorm and ReLU.
 
-    spec: OneHotSpec | None
-    width: int = 1024
-    depth: int = 4
-    conv_features: int = 32
+    Categories (a task with a `OneHotSpec`) are one-hot encoded and batch-renormalised, as published.
+    """
+
+    spec: OneHotSpec | None  # how the observation unfolds into one-hot numbers; None: it is numbers already
+    width: int = 1024  # units in each dense layer
+    depth: int = 4  # dense layers
+    conv_features: int = 32  # channels of the convolution
 
     @nn.compact
     def __call__(self, observation: Any, train: bool) -> Array:
@@ -32,13 +35,13 @@ class Torso(nn.Module):
         multiplier, shift = InputNorm(name="norm")(*moments, train)
         num_maps = 0
         if spec is not None and spec.height:
-            x = nn.relu(nn.LayerNorm()(MapConv(spec, self.conv_features, name="conv")(observation, train)))
-            maps = x.reshape(x.shape[0], -1)
+            maps = nn.relu(nn.LayerNorm()(MapConv(spec, self.conv_features, name="conv")(observation, train)))
+            maps = maps.reshape(maps.shape[0], -1)
             num_maps = maps.shape[1]
         kernel = self.param("kernel", kernel_init, (num_maps + inputs.shape[1], self.width))
         bias = self.param("bias", nn.initializers.zeros_init(), (self.width,))
         # (inputs * multiplier + shift) @ kernel, with the affine map folded into the kernel.
-        x = inputs @ (multiplier[:, None] * kernel[num_maps:]) + shift @ kernel[num_maps:] + bias
+        x: Array = inputs @ (multiplier[:, None] * kernel[num_maps:]) + shift @ kernel[num_maps:] + bias
         if num_maps:
             x = x + maps @ kernel[:num_maps]
         x = nn.relu(nn.LayerNorm()(x))
@@ -47,7 +50,9 @@ class Torso(nn.Module):
         return x
 
     def _scalars(self, observation: Any) -> Array:
-        scalars = observation["scalars"] if isinstance(observation, dict) else observation
+        """Return what of the observation is not on a map, float32 [B, n]."""
+        scalars: Array = observation["scalars"] if isinstance(observation, dict) else observation
         if self.spec is None:
             return scalars.reshape(scalars.shape[0], -1).astype(jnp.float32)
-        return self.spec.one_hot_scalars(scalars)
+        one_hot: Array = self.spec.one_hot_scalars(scalars)
+        return one_hot

@@ -11,7 +11,7 @@ Array = jax.Array
 
 
 def orthogonal(scale: float) -> Callable[..., Array]:
-    """An initialiser for [n, m] with orthonormal rows or columns, times `scale`.
+    """Return an initializer of [n, m] matrices with orthonormal rows or columns, times `scale`.
 
     The distribution is that of `nn.initializers.orthogonal` (QR of a Gaussian matrix). An elongated Gaussian matrix is
     so well conditioned that the Cholesky factor of its Gram matrix gives the same Q, many times faster than

@@ -13,7 +13,11 @@ Array = jax.Array
 
 
 class LEONetwork(nn.Module):
-    """Every goal's action values in one pass (arXiv 2605.23551, section 4)."""
+    """The action values of every goal in one pass (arXiv 2605.23551, section 4).
+
+    The fields are those of `Torso` and `AllGoalsHead`. `features` is the costly part, from which each of the other
+    methods takes just what is needed.
+    """
 
     spec: OneHotSpec | None
     num_goals: int
@@ -27,25 +31,25 @@ class LEONetwork(nn.Module):
         self.head = AllGoalsHead(self.num_goals, self.num_actions, self.width)
 
     def features(self, observation: Any, train: bool = False) -> Array:
-        """[B, width]; the head's methods take it from there."""
+        """Return the features [B, width] of observations [B, ...]; `train` updates the normalisation statistics."""
         return self.torso(observation, train)
 
     def values(self, features: Array) -> Array:
-        """[B, G, A]; see `AllGoalsHead` for this and the next three."""
+        """Return Q [B, G, A] from features."""
         return self.head.values(features)
 
     def max_values(self, features: Array) -> Array:
-        """[B, G]."""
+        """Return the best action's Q for every goal, [B, G], from features."""
         return self.head.max_values(features)
 
     def goal_values(self, features: Array, goal: Array) -> Array:
-        """[B, A] for goal [B]."""
+        """Return Q [B, A] from features for one goal per row, [B]."""
         return self.head.goal_values(features, goal)
 
     def action_values(self, features: Array, action: Array) -> Array:
-        """[B, G] for action [B]."""
+        """Return Q [B, G] from features for one action per row, [B]."""
         return self.head.action_values(features, action)
 
     def __call__(self, observation: Any, train: bool = False) -> Array:
-        """[B, G, A]."""
+        """Return Q [B, G, A] of observations."""
         return self.values(self.features(observation, train))

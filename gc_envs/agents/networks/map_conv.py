@@ -17,14 +17,14 @@ Array = jax.Array
 
 
 class MapConv(nn.Module):
-    """3x3 convolution (SAME) over the normalised one-hot maps of a compact observation: [B, H, W, F].
+    """A 3x3 convolution (SAME) over the normalised one-hot maps of a compact observation, to [B, H, W, F].
 
     Each cell's block, item and light fall into one of J kinds, so the convolution over C channels is a sum of 9 rows
     of a [9, J, F] table; the few visible mobs are added where they stand.
     """
 
     spec: OneHotSpec
-    features: int
+    features: int  # F
 
     @nn.compact
     def __call__(self, observation: dict[str, Array], train: bool) -> Array:
@@ -65,7 +65,10 @@ class MapConv(nn.Module):
 
 
 def cell_kinds(spec: OneHotSpec) -> np.ndarray:
-    """What each kind of cell switches on, float32 [J, C], mobs aside. Kinds run over block x item (or x mob-free)."""
+    """Return the channels that each kind of cell sets, mobs aside, float32 [J, C].
+
+    Kinds are combinations of block and item, or of block and whether a mob is there.
+    """
     channels = dict(spec.maps)
     blocks, others = channels["block_map"], _other_kinds(spec)
     table = np.zeros((blocks * others + 1, spec.num_channels), np.float32)
@@ -85,7 +88,7 @@ def cell_kinds(spec: OneHotSpec) -> np.ndarray:
 
 
 def cell_kind(spec: OneHotSpec, observation: dict[str, Array]) -> Array:
-    """The kind of every cell, int32 [B, H, W]: an index into `cell_kinds`."""
+    """Return the kind of every cell, int32 [B, H, W], an index into `cell_kinds`."""
     channels = dict(spec.maps)
     blocks, others = observation["block_map"].astype(jnp.int32), _other_kinds(spec)
     if "item_map" in channels:
@@ -98,23 +101,25 @@ def cell_kind(spec: OneHotSpec, observation: dict[str, Array]) -> Array:
 
 
 def _other_kinds(spec: OneHotSpec) -> int:
+    """Return how many kinds of cell there are for each kind of block."""
     return dict(spec.maps).get("item_map", 2)
 
 
 def _first_channel(spec: OneHotSpec, name: str) -> int:
+    """Return the channel at which a map begins."""
     names = [key for key, _ in spec.maps]
     return sum(channels for _, channels in spec.maps[: names.index(name)])
 
 
 def _taps_inside(spec: OneHotSpec) -> np.ndarray:
-    """Whether each tap of the 3x3 window at each cell lies on the map, float32 [H, W, 9]."""
+    """Return whether each tap of the 3x3 window at each cell lies on the map, float32 [H, W, 9]."""
     inside = np.pad(np.ones((spec.height, spec.width), np.float32), 1)
     taps = [inside[r : r + spec.height, c : c + spec.width] for r in range(3) for c in range(3)]
     return np.stack(taps, axis=-1)
 
 
 def _tap_targets(spec: OneHotSpec) -> np.ndarray:
-    """The output cell that tap t reads each input cell for, int32 [H*W + 1, 9]; H*W where there is none."""
+    """Return the output cell for which each tap reads an input cell, int32 [H*W + 1, 9]; H*W where there is none."""
     cells = spec.height * spec.width
     targets = np.full((cells + 1, 9), cells, np.int32)
     for cell in range(cells):

@@ -14,15 +14,21 @@ class InputNorm(nn.Module):
     used, corrected towards the running ones once `warmup` batches have been seen, and the running ones are updated.
     """
 
-    momentum: float = 0.999
-    r_max: float = 3.0
-    d_max: float = 5.0
-    warmup: int = 1000
-    epsilon: float = 1e-3
+    momentum: float = 0.999  # of the running moments
+    r_max: float = 3.0  # bound of the correction of the standard deviation, r in the paper
+    d_max: float = 5.0  # bound of the correction of the mean, d in the paper
+    warmup: int = 1000  # batches without corrections
+    epsilon: float = 1e-3  # added to variances
 
     @nn.compact
     def __call__(self, mean: Array, mean_square: Array, train: bool) -> tuple[Array, Array]:
-        """(multiplier, shift), both shaped like `mean` [n]; the moments are of each input over the batch."""
+        """Return the multiplier [n] and the shift [n].
+
+        Args:
+            mean: Mean of each input over the batch, [n].
+            mean_square: Mean of its square, [n].
+            train: Whether to use and to learn from these moments, instead of using the running ones.
+        """
         size = mean.shape
         scale = self.param("scale", nn.initializers.ones_init(), size)
         bias = self.param("bias", nn.initializers.zeros_init(), size)

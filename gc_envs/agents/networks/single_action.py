@@ -15,10 +15,15 @@ TILE = 16  # rows of one action that are multiplied together
 
 @jax.custom_vjp
 def single_action_product(kernel: Array, features: Array, action: Array) -> Array:
-    """`features[b] @ kernel[action[b]].T` for every row: [B, G] for kernel [A, G, H], features [B, H], action [B].
+    """Return `features[b] @ kernel[action[b]].T` for every row b, [B, G].
 
     Rows are sorted by action and multiplied in tiles of one action each: 1 / A of the multiplications of the whole
     head, and the same numbers.
+
+    Args:
+        kernel: Weights [A, G, H].
+        features: Features [B, H].
+        action: Actions [B] int.
     """
     return _forward(kernel, features, action)[0]
 
@@ -26,7 +31,8 @@ def single_action_product(kernel: Array, features: Array, action: Array) -> Arra
 def _forward(kernel: Array, features: Array, action: Array) -> tuple[Array, tuple[Array, Array, Array]]:
     rows, tile_action, count = _tiles(action, kernel.shape[0])
     platforms: dict[str, Any] = {"cpu": functools.partial(_product_looped, count=count), "default": _product_batched}
-    return jax.lax.platform_dependent(kernel, features, rows, tile_action, **platforms), (kernel, features, action)
+    product: Array = jax.lax.platform_dependent(kernel, features, rows, tile_action, **platforms)
+    return product, (kernel, features, action)
 
 
 def _backward(residuals: tuple[Array, Array, Array], gradient: Array) -> tuple[Array, Array, None]:
@@ -41,9 +47,9 @@ single_action_product.defvjp(_forward, _backward)
 
 
 def _tiles(action: Array, num_actions: int) -> tuple[Array, Array, Array]:
-    """Rows of each tile [K, TILE] (B where a tile is not full), the action of each tile [K], and how many are used.
+    """Return the rows of each tile [K, TILE] (B where it is not full), the action of each tile [K], and the tiles used.
 
-    K = A + B // TILE always suffices: every action wastes less than one tile.
+    K = A + B // TILE always suffices, because every action wastes less than one tile.
     """
     batch = action.shape[0]
     order = jnp.argsort(action)  # stable
@@ -59,19 +65,24 @@ def _tiles(action: Array, num_actions: int) -> tuple[Array, Array, Array]:
     return jnp.where(used, rows, batch), tile_action, last_tile[-1]
 
 
-# On a CPU, tiles run one after another and as many as there are; elsewhere a loop would wait for the host at every
-# turn, so all K run at once.
+# On a CPU, the tiles that are used run one after another; elsewhere such a loop would wait for the host at every turn,
+# so all K run at once.
 
 
 def _product_looped(kernel: Array, features: Array, rows: Array, tile_action: Array, count: Array) -> Array:
+    """Return the product [B, G], one of `count` tiles at a time."""
+
     def body(i: Array, out: Array) -> Array:
         product = _take_rows(features, rows[i]) @ kernel[tile_action[i]].T
         return out.at[rows[i]].set(product, mode="drop")
 
-    return jax.lax.fori_loop(0, count, body, jnp.zeros((features.shape[0], kernel.shape[1]), features.dtype))
+    nothing = jnp.zeros((features.shape[0], kernel.shape[1]), features.dtype)
+    product: Array = jax.lax.fori_loop(0, count, body, nothing)
+    return product
 
 
 def _product_batched(kernel: Array, features: Array, rows: Array, tile_action: Array) -> Array:
+    """Return the product [B, G], all tiles at once."""
     product = jnp.einsum("krh,kgh->krg", _take_rows(features, rows), kernel[tile_action])
     return jnp.zeros((features.shape[0], kernel.shape[1]), features.dtype).at[rows].set(product, mode="drop")
 
@@ -85,7 +96,9 @@ def _gradient_looped(
         d_kernel = d_kernel.at[action].add(g.T @ _take_rows(features, rows[i]))
         return d_kernel, d_features.at[rows[i]].set(g @ kernel[action], mode="drop")
 
-    return jax.lax.fori_loop(0, count, body, (jnp.zeros_like(kernel), jnp.zeros_like(features)))
+    nothing = jnp.zeros_like(kernel), jnp.zeros_like(features)
+    gradients: tuple[Array, Array] = jax.lax.fori_loop(0, count, body, nothing)
+    return gradients
 
 
 def _gradient_batched(
@@ -98,4 +111,5 @@ def _gradient_batched(
 
 
 def _take_rows(x: Array, rows: Array) -> Array:
+    """Return rows of `x`, zeros where there is no such row."""
     return x.at[rows].get(mode="fill", fill_value=0)

@@ -5,7 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gc_envs.agents.networks import InputNorm, LEONetwork, MapConv, Torso
+from gc_envs.agents.networks.encoder import Torso
+from gc_envs.agents.networks.leo import LEONetwork
+from gc_envs.agents.networks.map_conv import MapConv
+from gc_envs.agents.networks.norm import InputNorm
 from gc_envs.core.one_hot import OneHotSpec
 
 FULL = OneHotSpec(
@@ -24,7 +27,7 @@ CLASSIC = OneHotSpec(
     num_mob_slots=3,
     num_mob_types=2,
 )
-LAYOUTS = {"full": FULL, "classic": CLASSIC}
+SPECS = {"full": FULL, "classic": CLASSIC}
 BATCH = 24
 
 
@@ -126,10 +129,10 @@ def test_input_norm_is_batch_renormalisation(batches):
     np.testing.assert_allclose(x * multiplier + shift, expected, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("train", [True, False])
 def test_map_convolution_equals_a_dense_one_over_one_hot_maps(name, train):
-    spec = LAYOUTS[name]
+    spec = SPECS[name]
     observation = observations(spec)
     maps = one_hot_maps(spec, observation)
     conv = MapConv(spec, 4)

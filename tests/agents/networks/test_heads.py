@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from gc_envs.agents.heads import TILE, AllGoalsHead, single_action_product
 
-from gc_envs.agents import heads
+from gc_envs.agents.networks import heads, single_action
+from gc_envs.agents.networks.heads import AllGoalsHead
+from gc_envs.agents.networks.single_action import TILE, single_action_product
 
 ACTIONS, GOALS, FEATURES = 5, 7, 6
 BATCH = 3 * TILE + 5
@@ -54,7 +55,7 @@ def test_single_action_product_equals_the_dense_product(kind, batch):
 @pytest.mark.parametrize("kind", ["random", "single"])
 def test_tiles_cover_every_row_once_and_hold_one_action(kind):
     action = np.asarray(inputs(BATCH, kind)[2])
-    rows, tile_action, used = (np.asarray(x) for x in heads._tiles(action, ACTIONS))
+    rows, tile_action, used = (np.asarray(x) for x in single_action._tiles(action, ACTIONS))
     real = rows[rows < BATCH]
     assert sorted(real.tolist()) == list(range(BATCH))
     assert (rows[used:] == BATCH).all()
@@ -66,14 +67,14 @@ def test_tiles_cover_every_row_once_and_hold_one_action(kind):
 def test_the_looped_and_the_batched_variant_agree(kind):
     """CPUs run the one, GPUs the other; here both run."""
     kernel, features, action, weight = inputs(BATCH, kind)
-    rows, tile_action, used = heads._tiles(action, ACTIONS)
+    rows, tile_action, used = single_action._tiles(action, ACTIONS)
     np.testing.assert_allclose(
-        heads._product_looped(kernel, features, rows, tile_action, used),
-        heads._product_batched(kernel, features, rows, tile_action),
+        single_action._product_looped(kernel, features, rows, tile_action, used),
+        single_action._product_batched(kernel, features, rows, tile_action),
         rtol=1e-5, atol=1e-5,
     )  # fmt: skip
-    looped = heads._gradient_looped(kernel, features, weight, rows, tile_action, used)
-    batched = heads._gradient_batched(kernel, features, weight, rows, tile_action)
+    looped = single_action._gradient_looped(kernel, features, weight, rows, tile_action, used)
+    batched = single_action._gradient_batched(kernel, features, weight, rows, tile_action)
     for ours, theirs in zip(looped, batched, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
