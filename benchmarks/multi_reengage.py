@@ -16,7 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 import gc_envs
 from gc_envs.agents.presets import preset
-from gc_envs.agents.sb3.algorithms import MultiReenGAGE, MultiReenGAGEConfig
+from gc_envs.sb3.algorithms import ALGORITHMS
 
 IDS = ("GC-DriveSeek-v0", "GC-NoisySeek-v0")
 LOSSES = ("critic_loss", "gradient_loss")
@@ -50,8 +50,8 @@ def main() -> None:
     metrics, rows = [], []
     for env_id in IDS:
         settings = preset("multi-reengage", "paper", env_id)
-        config = MultiReenGAGEConfig(**{**settings, "total_steps": 1001 + args.updates})
-        model, _ = MultiReenGAGE(gc_envs.make_task(env_id), config).build()
+        config = ALGORITHMS["multi-reengage"].config_class(**{**settings, "total_steps": 1001 + args.updates})
+        model, _ = ALGORITHMS["multi-reengage"](gc_envs.make_task(env_id), config).build()
         recorder = Recorder()
         model.learn(config.total_steps, recorder, log_interval=10**9)
         seconds = statistics.median(recorder.seconds)

@@ -13,7 +13,7 @@ from _common import Parser, finish, metric, ratio, take_turns
 
 import gc_envs
 from gc_envs.agents.presets import preset
-from gc_envs.agents.sb3.algorithms import HerReenGAGEDDPG, ReenGAGEDDPGConfig
+from gc_envs.sb3.algorithms import ALGORITHMS
 
 DIMS = (5, 10, 20)
 
@@ -30,8 +30,8 @@ def main() -> None:
         settings = preset("reengage-ddpg", "paper", "GC-ContinuousSeek-v0", {"dim": dim}) | {"total_steps": 1200}
         batch, blocks = settings["batch_size"], {}
         for name, alpha in (("with", settings["alpha"]), ("without", 0.0)):
-            config = ReenGAGEDDPGConfig(**{**settings, "alpha": alpha})
-            model, _ = HerReenGAGEDDPG(gc_envs.make_task("GC-ContinuousSeek-v0", dim=dim), config).build()
+            config = ALGORITHMS["reengage-ddpg"].config_class(**{**settings, "alpha": alpha})
+            model, _ = ALGORITHMS["reengage-ddpg"](gc_envs.make_task("GC-ContinuousSeek-v0", dim=dim), config).build()
             model.learn(1050)  # fills the buffer, and warms up
             blocks[name] = functools.partial(model.train, args.updates, batch)
         times = take_turns(blocks, args.rounds)

@@ -281,12 +281,12 @@ def _train(argv: list[str]) -> int:
 
     parsed = make_train_parser(defaults, first.agent, first.env_id).parse_args(argv)
     config = dataclasses.replace(defaults, **values(field_arguments(defaults), parsed))
-    schedule = TrainOptions(**values(field_arguments(TrainOptions()), parsed))
+    options = TrainOptions(**values(field_arguments(TrainOptions()), parsed))
     try:
         from gc_envs.training.train import train_run
 
         train_run(
-            parsed.agent, parsed.env_id, config, env_kwargs=env_kwargs, options=schedule, run_dir=parsed.run_dir,
+            parsed.agent, parsed.env_id, config, env_kwargs=env_kwargs, options=options, run_dir=parsed.run_dir,
             resume=parsed.resume,
         )  # fmt: skip
     except Interrupted as stop:

@@ -5,24 +5,19 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-_SB3 = "gc_envs.agents.sb3.algorithms"
-LEARNERS = {  # name -> "module:class"
+_SB3 = "gc_envs.sb3.algorithms"
+_SB3_AGENTS = (
+    "her-ddpg", "her-td3", "her-sac", "her-tqc", "her-dqn", "reengage-ddpg", "reengage-td3", "reengage-sac",
+    "reengage-dqn", "multi-reengage",
+)  # fmt: skip
+LEARNERS = {  # name -> "module:attribute", where a learner or a table of learners by name is
     "leo": "gc_envs.agents.leo:LEO",
-    "her-ddpg": f"{_SB3}:HerDDPG",
-    "her-td3": f"{_SB3}:HerTD3",
-    "her-sac": f"{_SB3}:HerSAC",
-    "her-tqc": f"{_SB3}:HerTQC",
-    "her-dqn": f"{_SB3}:HerDQN",
-    "reengage-ddpg": f"{_SB3}:HerReenGAGEDDPG",
-    "reengage-td3": f"{_SB3}:HerReenGAGETD3",
-    "reengage-sac": f"{_SB3}:HerReenGAGESAC",
-    "reengage-dqn": f"{_SB3}:HerReenGAGEDQN",
-    "multi-reengage": f"{_SB3}:MultiReenGAGE",
+    **dict.fromkeys(_SB3_AGENTS, f"{_SB3}:ALGORITHMS"),
 }
 
 
 def get_learner(name: str) -> Any:
-    """Return the learner class called `name`, a `training.types.TrainableLearner`.
+    """Return the learner class called `name`, or a table's row that is called like one, a `TrainableLearner`.
 
     Raises:
         ValueError: The name is unknown; the message lists those there are.
@@ -33,7 +28,8 @@ def get_learner(name: str) -> Any:
     module, attribute = LEARNERS[name].split(":")
     if module == _SB3 and not all(map(importlib.util.find_spec, ("stable_baselines3", "sb3_contrib"))):
         raise ModuleNotFoundError(f'{name} needs Stable-Baselines3; install it with: pip install "gc_envs[sb3]"')
-    return getattr(importlib.import_module(module), attribute)
+    found = getattr(importlib.import_module(module), attribute)
+    return found[name] if isinstance(found, dict) else found
 
 
 def load_agent(run: Path | str) -> Any:

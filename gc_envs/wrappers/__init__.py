@@ -3,9 +3,9 @@
 import importlib
 from typing import Any
 
-# name -> the module of this package that defines it
+# name -> the module that defines it, relative to this package: ".sb3" is `gc_envs.sb3`
 _MODULES = {
-    "AchievedGoalHerReplayBuffer": "achieved_goal_her",
+    "AchievedGoalHerReplayBuffer": ".sb3.her_buffer",
     "AllGoalsInfo": "all_goals_info",
     "AllGoalsInfoVector": "all_goals_info",
     "favour_intermediate": "goal_sampler",
@@ -17,7 +17,7 @@ _MODULES = {
     "GoalStatisticsVector": "goal_statistics",
     "PerGoalReward": "per_goal_reward",
     "PerGoalRewardVector": "per_goal_reward",
-    "SB3VecEnv": "sb3_vec_env",
+    "SB3VecEnv": ".sb3.vec_env",
 }
 
 __all__ = sorted(_MODULES)
@@ -26,7 +26,7 @@ __all__ = sorted(_MODULES)
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

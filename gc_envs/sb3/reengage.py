@@ -1,8 +1,8 @@
 """ReenGAGE for Stable-Baselines3: the critic also matches the gradient of its target with respect to the goal.
 
 "Goal-Conditioned Q-learning as Knowledge Distillation" (arXiv 2208.13298), equations 8 and 9; appendix equations 31 and
-32 for discrete actions. The classes are Stable-Baselines3's own with one loss term more: they are made, trained, saved
-and loaded like them, with any replay buffer. Letters: B batch, D numbers in a goal.
+32 for discrete actions. The classes are Stable-Baselines3's own with one more loss term: they are made, trained, saved
+and loaded in the same way, with any replay buffer. Axes: B batch, D numbers in a goal, A actions.
 """
 
 from abc import abstractmethod
@@ -15,37 +15,40 @@ import torch
 from stable_baselines3 import DDPG, DQN, SAC, TD3
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from gc_envs.agents.sb3.losses import Tensor, attach_loss, check_weight
+from gc_envs.sb3.losses import Tensor, attach_loss, check_weight
 
 Observation = dict[str, Tensor]
 Reward = Callable[[Tensor, Tensor], Tensor]  # (achieved [B, d], desired [B, D]) -> differentiable reward [B]
 
 
 class ReenGAGE(OffPolicyAlgorithm):
-    """What the four algorithms share.
+    """Base of the four algorithms with the gradient term.
 
-    The loss term is `alpha` times the squared difference of the two gradients, averaged over the batch and over the D
-    goal dimensions; the paper quotes alpha / D on the sum over dimensions, which is the same. It counts once for every
-    critic, under the same factor as that critic's own loss (0.5 in SAC).
+    The term is `alpha` times the squared difference between the gradient of the value and that of its target, both with
+    respect to the goal, averaged over the batch and over the D goal dimensions. (The paper writes alpha / D and sums
+    over dimensions, which is the same.) It is added once per critic, with the factor that the critic's own loss has
+    (0.5 in SAC).
 
     Args:
-        alpha: weight of the term; 0 is the plain algorithm.
-        low_reward: the sparse form (equation 9, the default): transitions that paid exactly this, where the reward
-            does not depend on the goal, are the only ones that count.
-        reward: the dense form (equation 8): all transitions count, and this gives the reward's own gradient. Our
-            environments' `compute_reward` will do: it takes tensors.
-        args, kwargs: Stable-Baselines3's.
+        args: Arguments of the Stable-Baselines3 class.
+        alpha: Weight of the term; 0 is the plain algorithm.
+        low_reward: For the sparse form (equation 9, the default), the reward of the transitions that are used: those
+            rewarded with exactly this number, on which the reward does not depend on the goal.
+        reward: For the dense form (equation 8), a differentiable function from achieved [B, d] and desired goals [B, D]
+            to rewards [B], whose gradient is part of the target's; all transitions are used. `compute_reward` of the
+            environments of this package is such a function.
+        kwargs: Arguments of the Stable-Baselines3 class.
 
     Raises:
-        ValueError: for a negative alpha, observations without a goal, actions that the algorithm cannot take, a
+        ValueError: A negative alpha, observations without a desired goal, actions that the algorithm cannot take, a
             features extractor that actor and critic share (it would be trained without the goal's gradient), or
-            rewards that VecNormalize changes while the sparse form looks for one value of them.
+            rewards normalised by VecNormalize in the sparse form, which compares them with `low_reward`.
     """
 
     action_kind: type[gymnasium.Space] = gymnasium.spaces.Box
-    other_kind = "ReenGAGEDQN or Stable-Baselines3's DQN"  # what to use instead
+    alternative = "ReenGAGEDQN or Stable-Baselines3's DQN"  # classes for the other kind of actions
     critic: Any
-    loss_scale = 1.0  # the factor of the algorithm's own loss per critic
+    loss_scale = 1.0  # factor that the algorithm multiplies the loss of each critic with
     reward: Reward | None = None
 
     def __init__(
@@ -56,7 +59,7 @@ class ReenGAGE(OffPolicyAlgorithm):
         space = getattr(environment, "action_space", None)
         if space is not None and not isinstance(space, self.action_kind):
             wanted = self.action_kind.__name__
-            raise ValueError(f"{type(self).__name__} needs {wanted} actions, not {space}; use {self.other_kind}")
+            raise ValueError(f"{type(self).__name__} needs {wanted} actions, not {space}; use {self.alternative}")
         self.alpha, self.low_reward = alpha, low_reward
         if reward is not None:
             self.reward = reward
@@ -75,11 +78,11 @@ class ReenGAGE(OffPolicyAlgorithm):
             raise ValueError("the sparse form compares rewards with low_reward: use VecNormalize(norm_reward=False)")
 
     def train(self, gradient_steps: int, batch_size: int = 100) -> None:
-        """Stable-Baselines3's own updates, with the gradient term added to each of them."""
+        """Make `gradient_steps` updates of Stable-Baselines3's own, with the gradient term added to each of them."""
         if not self.alpha:
             super().train(gradient_steps, batch_size)
             return
-        waiting: list[Any] = []  # the batch that was drawn, until the critic has seen it
+        waiting: list[Any] = []  # the sampled batch, until the critic is called with it
         losses: list[Tensor] = []
 
         def require_gradient(batch: Any) -> None:
@@ -91,25 +94,29 @@ class ReenGAGE(OffPolicyAlgorithm):
                 return output
             loss = self.loss_scale * self.alpha * self.gradient_loss(waiting[0], output)
             losses.append(loss.detach())
-            waiting.pop().observations["desired_goal"].requires_grad_(False)  # the actor's update has no use for it
+            waiting.pop().observations["desired_goal"].requires_grad_(False)  # the actor's update does not need it
             first, *others = output if isinstance(output, tuple) else (output,)
             attached = attach_loss(first, loss)
             return (attached, *others) if isinstance(output, tuple) else attached
 
-        # The term rides on the critic's output, so that the algorithm's one backward pass serves both.
+        # The term is attached to the critic's output, so that the algorithm's own backward pass includes it.
         hook = self._critic().register_forward_hook(add_term)
         with hook, _after(self.replay_buffer, "sample", require_gradient):
             super().train(gradient_steps, batch_size)
         self.logger.record("train/gradient_loss", torch.stack(losses).mean().item())
 
     def gradient_loss(self, batch: Any, output: Any) -> Tensor:
-        """The mean squared difference between the goal gradients of Q and of its target over a replay batch: [].
+        """Return the mean squared difference [] between the goal gradients of Q and of its target.
 
-        The target is a constant in it; its own gradient flows through the action that the target policy chooses.
-        `output` is what the critic made of `batch.observations`, whose desired goal requires a gradient.
+        The target's gradient includes that through the action which the target policy chooses for the goal. It is a
+        constant of this loss.
+
+        Args:
+            batch: Replay batch whose `observations["desired_goal"]` requires a gradient.
+            output: Output of the critic for `batch.observations` (and `batch.actions`, unless actions are discrete).
         """
         goal = batch.observations["desired_goal"]
-        # Rows that count: in the sparse form, those where the reward is low.
+        # The transitions that are used: in the sparse form, those with the low reward.
         rows = slice(None) if self.reward else (batch.rewards[:, 0] == self.low_reward).nonzero()[:, 0]
         following = {name: part[rows] for name, part in batch.next_observations.items()}
         following["desired_goal"] = next_goal = following["desired_goal"].detach().requires_grad_()
@@ -125,23 +132,24 @@ class ReenGAGE(OffPolicyAlgorithm):
         return loss
 
     def _goal_gradient(self, value: Tensor, goal: Tensor, **kwargs: Any) -> Tensor:
-        """The gradient [B, D] of `value` [B, 1], each with respect to its own `goal` [B, D]."""
+        """Return the gradient [B, D] of each `value` [B, 1] with respect to its own row of `goal` [B, D]."""
         return torch.autograd.grad(value.sum(), goal, **kwargs)[0]
 
     def _critic(self) -> torch.nn.Module:
+        """Return the network whose output the term is attached to."""
         return self.critic
 
     def _values(self, output: Any, action: Tensor) -> tuple[Tensor, ...]:
-        """Q [B, 1] of the actions taken, one per critic, from the output of `_critic`."""
+        """Return Q [B, 1] of `action`, one per critic, from the output of `_critic`."""
         return output
 
     @abstractmethod
     def _next_value(self, observation: Observation) -> Tensor:
-        """The value of the next state that the target bootstraps from, differentiable in the goal: [B, 1]."""
+        """Return the value [B, 1] of the next state that the target bootstraps from, differentiable in the goal."""
 
 
 class ReenGAGETD3(ReenGAGE, TD3):
-    """TD3 with the gradient term. The smoothing noise of the target action is drawn anew for it."""
+    """TD3 with the gradient term, for which the smoothing noise of the target action is sampled anew."""
 
     def _next_value(self, observation: Observation) -> Tensor:
         action = self.actor_target(observation)
@@ -168,12 +176,19 @@ class ReenGAGESAC(ReenGAGE, SAC):
 
 
 class ReenGAGEDQN(ReenGAGE, DQN):
-    """DQN with the gradient term. The gradient's target weighs actions by softmax(Q / temperature); the value's target
-    keeps the maximum (appendix, equation 32).
+    """DQN with the gradient term.
+
+    The gradient's target weighs actions by softmax(Q / temperature) (appendix, equation 32); the value's own target
+    keeps the maximum.
+
+    Args:
+        args: Arguments of `ReenGAGE`.
+        temperature: Temperature of that softmax, above 0.
+        kwargs: Arguments of `ReenGAGE`.
     """
 
     action_kind = gymnasium.spaces.Discrete
-    other_kind = "ReenGAGEDDPG, ReenGAGETD3 or ReenGAGESAC"
+    alternative = "ReenGAGEDDPG, ReenGAGETD3 or ReenGAGESAC"
 
     def __init__(self, *args: Any, temperature: float = 0.5, **kwargs: Any) -> None:
         if temperature <= 0:
@@ -194,7 +209,7 @@ class ReenGAGEDQN(ReenGAGE, DQN):
 
 @contextmanager
 def _after(owner: Any, method: str, then: Callable[[Any], Any]) -> Iterator[None]:
-    """Within, every call of `owner.method` is followed by `then(its result)`."""
+    """Call `then(result)` after every call of `owner.method` inside the `with` block."""
     call = getattr(owner, method)
 
     def call_then(*args: Any, **kwargs: Any) -> Any:
@@ -202,7 +217,7 @@ def _after(owner: Any, method: str, then: Callable[[Any], Any]) -> Iterator[None
         then(result)
         return result
 
-    setattr(owner, method, call_then)  # on the object, in front of its class's
+    setattr(owner, method, call_then)  # on the object, where it hides the method of the class
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.type_aliases import DictReplayBufferSamples
 
 import gc_envs  # noqa: F401
-from gc_envs.agents.sb3.multi import BorrowedEncoder, MultiReenGAGEDDPG, PointSetEncoder, PointSetPolicy
+from gc_envs.sb3.multi_reengage import BorrowedEncoder, MultiReenGAGEDDPG, PointSetEncoder, PointSetPolicy
 
 B, N = 6, 5
 GAMMA = 0.9

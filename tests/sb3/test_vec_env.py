@@ -39,7 +39,7 @@ def off_policy(**kwargs):
 
 
 class DiaryState(NamedTuple):
-    episode: jax.Array  # [] int32, drawn at the start: names the episode
+    episode: jax.Array  # [] int32, sampled by the reset: names the episode
     clock: jax.Array  # [] int32
     action: jax.Array  # [] int32, the last one
 
@@ -75,12 +75,12 @@ class DiaryTask(Task[DiaryState]):
 
 @pytest.fixture(scope="module")
 def diary_envs():
-    """One environment of 5 lanes, compiled once, to be wrapped anew by every test."""
+    """Five environments, compiled once, used by many tests."""
     return SB3VecEnv(GoalVectorEnv(DiaryTask(), num_envs=5))
 
 
 class TestContract:
-    def test_each_done_lane_has_its_last_observation_flags_and_success(self, diary_envs):
+    def test_each_environment_that_ended_has_its_last_observation_flags_and_success(self, diary_envs):
         rng = np.random.default_rng(0)
         diary_envs.seed(3)
         before = diary_envs.reset()
@@ -182,7 +182,7 @@ class TestContract:
         assert len(goals) > 1, "options are used once"
 
     @pytest.mark.parametrize("options", [[], [{"goal": 0}], [{"goal": 0}] * 4 + [{}]])
-    def test_options_that_fit_no_lanes_are_refused(self, diary_envs, options):
+    def test_options_that_do_not_fit_the_environments_are_refused(self, diary_envs, options):
         with pytest.raises(ValueError, match="5 dictionaries with the same keys"):
             diary_envs.set_options(options)
 
@@ -242,7 +242,7 @@ class TestRefusals:
         with pytest.raises(ValueError, match="array='jax'"):
             SB3VecEnv(GoalVectorEnv(DiaryTask(), array="jax"))
 
-    def test_her_commanding_several_goals_at_once_is_refused(self, diary_envs):
+    def test_her_desiring_several_goals_at_once_is_refused(self, diary_envs):
         achieved = np.array([[1.0, 1.0]], np.float32)
         with pytest.raises(ValueError, match="AchievedGoalHerReplayBuffer"):
             diary_envs.env_method("compute_reward", achieved, achieved, [{}], indices=[0])
@@ -264,7 +264,7 @@ class TestRefusals:
             model.learn(200)
 
 
-class TestLanes:
+class TestSingleEnvironments:
     def test_methods_answer_once_per_index(self, diary_envs):
         achieved, desired = np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32)[[0, 0]]
         for indices, count in (([0], 1), (None, 5), ([1, 3], 2), (2, 1)):
@@ -272,7 +272,7 @@ class TestLanes:
             assert len(answers) == count
             assert all(answer.tolist() == [1, 0] for answer in answers)
 
-    def test_attributes_are_those_of_one_lane(self, diary_envs):
+    def test_attributes_are_those_of_one_environment(self, diary_envs):
         assert diary_envs.get_attr("horizon", [0, 2]) == [4, 4]
         assert diary_envs.get_attr("observation_space", 0) == [diary_envs.observation_space]
         assert diary_envs.has_attr("compute_terminated")
@@ -281,7 +281,7 @@ class TestLanes:
     def test_attributes_can_be_set_unless_they_are_compiled_in(self, diary_envs):
         diary_envs.set_attr("colour", "red")
         assert diary_envs.get_attr("colour", [1]) == ["red"]
-        with pytest.raises(ValueError, match="all 5 lanes"):
+        with pytest.raises(ValueError, match="all 5 environments"):
             diary_envs.set_attr("colour", "blue", indices=[0])
         with pytest.raises(ValueError, match="horizon is compiled"):
             diary_envs.set_attr("horizon", 7)
@@ -305,7 +305,7 @@ class TestLanes:
         assert envs.get_attr("gravity", indices=[1]) == [1.5]
         assert envs.env_method("has_wrapper_attr", "gravity", indices=[0]) == [True]
         assert not envs.has_attr("colour")
-        with pytest.raises(ValueError, match="all 2 lanes"):
+        with pytest.raises(ValueError, match="all 2 environments"):
             envs.set_attr("gravity", 1.0, indices=[0])
         envs.reset()
         assert [envs.step(np.zeros(2, int))[2].all() for _ in range(4)] == [False, True] * 2
@@ -322,10 +322,10 @@ class TestLanes:
         assert all(end["TimeLimit.truncated"] and not end["is_success"] for end in ends)
         assert [end["episode"]["l"] for end in ends] == [4, 4], "what a wrapper adds is there, too"
 
-    def test_our_lanes_are_not_wrapped(self, diary_envs):
+    def test_our_environments_are_not_wrapped(self, diary_envs):
         assert diary_envs.env_is_wrapped(Monitor) == [False] * 5
 
-    def test_it_renders_all_lanes_in_one_picture(self):
+    def test_it_renders_all_environments_in_one_picture(self):
         envs = SB3VecEnv(GoalVectorEnv(DiaryTask(), num_envs=4, render_mode="rgb_array"))
         envs.reset()
         assert [image.shape for image in envs.get_images()] == [(4, 4, 3)] * 4
@@ -365,7 +365,7 @@ def seek_envs():
 
 class TestAlgorithms:
     @pytest.mark.parametrize("algorithm", [DDPG, SAC, TD3])
-    def test_continuous_ones_learn_with_her_in_many_lanes(self, seek_envs, algorithm):
+    def test_continuous_ones_learn_with_her_in_many_environments(self, seek_envs, algorithm):
         model = algorithm(
             "MultiInputPolicy", VecMonitor(seek_envs), replay_buffer_class=HerReplayBuffer, **off_policy()
         )

@@ -1,4 +1,4 @@
-"""Hindsight relabelling with goals that can be commanded, and with ends that fit them."""
+"""Hindsight relabelling with true goals, and with ends that fit them."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -113,12 +113,9 @@ class Filled:
         )
 
     def valid(self):
-        """The transitions that may be sampled, by their place in the buffer: {(row, lane): Transition}."""
+        """The transitions that may be sampled, by their place in the buffer: {(row, environment): Transition}."""
         numbers = self.buffer.observations["observation"][..., 0].astype(int)
-        return {
-            (row, lane): self.stored[numbers[row, lane]]
-            for row, lane in np.argwhere(self.buffer.ep_length > 0).tolist()
-        }
+        return {(row, i): self.stored[numbers[row, i]] for row, i in np.argwhere(self.buffer.ep_length > 0).tolist()}
 
     def goal_odds(self, transition, strategy):
         """How likely each goal is for `transition`, {goal: probability}, by the rules as they are written down."""
@@ -139,20 +136,20 @@ class Filled:
 @pytest.mark.parametrize("strategy", ["future", "final", "episode"])
 @pytest.mark.parametrize("num_envs", [1, 4])
 def test_each_goal_is_as_likely_as_the_rules_say(strategy, num_envs):
-    filled, draws = Filled(strategy, num_envs), 3000
+    filled, count = Filled(strategy, num_envs), 3000
     valid = filled.valid()
     assert len(valid) > 50
     assert (filled.buffer.ep_start + filled.buffer.ep_length > 80).any(), "an episode goes on in the first row"
     set_random_seed(0)
     kept = 0
-    for (row, lane), transition in valid.items():
-        goals = filled.buffer._sample_goals(np.full(draws, row), np.full(draws, lane))
+    for (row, i), transition in valid.items():
+        goals = filled.buffer._sample_goals(np.full(count, row), np.full(count, i))
         assert goals.dtype == np.float32
         assert (goals.sum(1) == 1).all()
         odds = filled.goal_odds(transition, strategy)
         expected = np.array([odds[goal] for goal in range(G)])
         kept += not any(state.achieved.any() for state in transition.episode)
-        np.testing.assert_allclose(goals.mean(0), expected, atol=5 * 0.5 / draws**0.5)
+        np.testing.assert_allclose(goals.mean(0), expected, atol=5 * 0.5 / count**0.5)
         assert not goals.any(0)[expected == 0].any()
     assert strategy != "future" or kept, "some episodes achieve nothing: their transitions keep their goal"
 
@@ -227,7 +224,7 @@ class TestWithAnAlgorithm:
         np.testing.assert_array_equal(moved.argmax(1), batch.actions[:, 0].numpy())
         assert (moved.sum(1) == 1).all(), "one action apart: no transition crosses an episode"
 
-    def test_sb3s_own_buffer_commands_goals_that_are_none(self, pocket_envs):
+    def test_sb3s_own_buffer_desires_goals_that_are_none(self, pocket_envs):
         """Why this class exists; the bridge says so too."""
         model = make_model(pocket_envs)
         model.replay_buffer_class, model.replay_buffer = HerReplayBuffer, None

@@ -9,8 +9,8 @@ from stable_baselines3.common.buffers import DictReplayBuffer
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.type_aliases import DictReplayBufferSamples
 
-from gc_envs.agents.sb3.multi import MultiReenGAGEDDPG, PointSetPolicy
-from gc_envs.agents.sb3.reengage import ReenGAGEDDPG, ReenGAGEDQN, ReenGAGESAC, ReenGAGETD3
+from gc_envs.sb3.multi_reengage import MultiReenGAGEDDPG, PointSetPolicy
+from gc_envs.sb3.reengage import ReenGAGEDDPG, ReenGAGEDQN, ReenGAGESAC, ReenGAGETD3
 
 B, D, A = 5, 3, 2
 

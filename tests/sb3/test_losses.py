@@ -1,4 +1,4 @@
-"""Changes to losses that ride on what a network returns."""
+"""Loss terms attached to the outputs of networks."""
 
 import gymnasium
 import pytest
@@ -6,9 +6,9 @@ import torch
 from stable_baselines3 import DDPG, TD3
 
 import gc_envs
-from gc_envs.agents.sb3.algorithms import HerDDPG, MultiReenGAGE
-from gc_envs.agents.sb3.losses import attach_loss, clip_values, penalize_actions
-from gc_envs.agents.sb3.reengage import ReenGAGEDDPG
+from gc_envs.sb3.algorithms import ALGORITHMS
+from gc_envs.sb3.losses import attach_loss, clip_values, penalize_actions
+from gc_envs.sb3.reengage import ReenGAGEDDPG
 from gc_envs.wrappers import AchievedGoalHerReplayBuffer, SB3VecEnv
 
 
@@ -77,10 +77,10 @@ def test_clipped_values_bound_what_others_are_learned_from(kind):
     assert seen == [pytest.approx(expected, rel=1e-5)]
 
 
-def bounds(learner, env_id):
+def bounds(algorithm, env_id):
     """What the target critic of a new model returns when its last layer says -1e6, and 1e6."""
-    config = learner.config_class(clip_values=True, gamma=0.75, width=16)
-    model, envs = learner(gc_envs.make_task(env_id), config).build()
+    config = algorithm.config_class(clip_values=True, gamma=0.75, width=16)
+    model, envs = algorithm(gc_envs.make_task(env_id), config).build()
     observation = {name: torch.as_tensor(space.sample()[None]) for name, space in model.observation_space.items()}
     values = []
     for bias in (-1e6, 1e6):
@@ -92,10 +92,10 @@ def bounds(learner, env_id):
 
 
 def test_the_bounds_are_those_of_returns():
-    assert bounds(HerDDPG, "GC-ContinuousSeek-v0") == [-4, 0]
-    assert bounds(MultiReenGAGE, "GC-DriveSeek-v0") == [0, 4]
+    assert bounds(ALGORITHMS["her-ddpg"], "GC-ContinuousSeek-v0") == [-4, 0]
+    assert bounds(ALGORITHMS["multi-reengage"], "GC-DriveSeek-v0") == [0, 4]
 
 
 def test_returns_without_a_discount_have_no_bound():
     with pytest.raises(ValueError, match=r"clip_values needs gamma in \[0, 1\), as returns have no bound at 1.0"):
-        HerDDPG.config_class(clip_values=True, gamma=1.0).check()
+        ALGORITHMS["her-ddpg"].config_class(clip_values=True, gamma=1.0).check()

@@ -11,9 +11,10 @@ import pytest
 from tiny_run import KILLED, contents, final_state
 
 from gc_envs.agents import load_agent
-from gc_envs.agents.checkpoint import RunError, list_checkpoints
-from gc_envs.agents.sb3 import learner as sb3_learner
 from gc_envs.cli import main
+from gc_envs.sb3.algorithms import ALGORITHMS
+from gc_envs.sb3.trainer import SB3Trainer
+from gc_envs.training.checkpoint import RunError, list_checkpoints
 
 SMALL = ["--learning-starts", "40", "--batch-size", "16", "--width", "16", "--depth", "1", "--evaluations", "2"]
 IDS = {
@@ -37,6 +38,19 @@ def command(folder, agent, *flags, steps=120):
 def rows(folder, name):
     with (folder / name).open() as file:
         return list(csv.DictReader(file))
+
+
+def interrupted_at(first):
+    """`SB3Trainer.advance`, followed by SIGTERM from step `first` on."""
+    advance = SB3Trainer.advance
+
+    def advance_and_interrupt(self, until):
+        row = advance(self, until)
+        if self.step >= first:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return row
+
+    return advance_and_interrupt
 
 
 @pytest.fixture(scope="module")
@@ -94,15 +108,9 @@ def test_killed_in_mid_write_and_resumed_equals_an_uninterrupted_run_bitwise(tmp
 
 @pytest.mark.parametrize("agent", ["her-td3", "reengage-sac", "reengage-dqn", "multi-reengage"])
 def test_a_signal_saves_and_resuming_goes_on_bitwise(tmp_path, finished, monkeypatch, agent):
-    folder, write = tmp_path / "run", sb3_learner._Host._write_row
-
-    def interrupt(self, step, speed):
-        write(self, step, speed)
-        if step >= 60:  # where an evaluation is due, after the checkpoint
-            os.kill(os.getpid(), signal.SIGTERM)
-
+    folder = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(sb3_learner._Host, "_write_row", interrupt)
+        patch.setattr(SB3Trainer, "advance", interrupted_at(60))  # where an evaluation is due, after the checkpoint
         assert main(command(folder, agent)) == 143
     assert 60 <= int(list_checkpoints(folder / "checkpoints")[-1].name.removeprefix("step_")) < 120
     assert main(command(folder, agent, "--resume")) == 0
@@ -111,17 +119,11 @@ def test_a_signal_saves_and_resuming_goes_on_bitwise(tmp_path, finished, monkeyp
     assert main(command(folder, agent, "--resume")) == 0  # finished: nothing to do
 
 
-def test_a_run_of_several_lanes_resumes_bitwise(tmp_path, monkeypatch):
+def test_a_run_of_several_environments_resumes_bitwise(tmp_path, monkeypatch):
     flags = ("--num-envs", "3", "--train-every", "2", "--gradient-steps", "2", "--normalize", "--action-l2", "1")
     assert main(command(tmp_path / "whole", "her-ddpg", *flags)) == 0
-    write = sb3_learner._Host._write_row
-
-    def interrupt(self, step, speed):
-        write(self, step, speed)
-        os.kill(os.getpid(), signal.SIGTERM)
-
     with monkeypatch.context() as patch:
-        patch.setattr(sb3_learner._Host, "_write_row", interrupt)
+        patch.setattr(SB3Trainer, "advance", interrupted_at(1))
         assert main(command(tmp_path / "run", "her-ddpg", *flags)) == 143
     assert main(command(tmp_path / "run", "her-ddpg", *flags, "--resume")) == 0
     assert final_state(tmp_path / "run") == final_state(tmp_path / "whole")
@@ -154,10 +156,8 @@ def test_what_cannot_work_is_refused_in_one_line_that_says_what_can(tmp_path, ca
 
 
 def test_another_agents_run_and_a_damaged_one_are_refused(tmp_path, finished):
-    from gc_envs.agents.sb3.algorithms import HerTD3
-
     with pytest.raises(RunError, match="holds a her-ddpg agent, not her-td3"):
-        HerTD3.load(finished("her-ddpg"))
+        ALGORITHMS["her-td3"].load(finished("her-ddpg"))
     copy = tmp_path / "copy"
     for name, data in contents(finished("her-ddpg")).items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)

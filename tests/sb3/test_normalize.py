@@ -1,4 +1,4 @@
-"""Inputs normalised inside the networks: the statistics are those of what was trained on, and targets follow."""
+"""Inputs normalised inside the networks: moments of what was trained on, copied to target networks."""
 
 import itertools
 
@@ -8,8 +8,8 @@ import pytest
 import torch
 from stable_baselines3 import DDPG, DQN, SAC
 
-from gc_envs.agents.sb3.normalize import CLIP, LEAST_STD, NormalizedExtractor
-from gc_envs.agents.sb3.reengage import ReenGAGEDDPG
+from gc_envs.sb3.normalize import CLIP, LEAST_STD, NormalizedExtractor
+from gc_envs.sb3.reengage import ReenGAGEDDPG
 from gc_envs.wrappers import AchievedGoalHerReplayBuffer, SB3VecEnv
 
 BOX = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float32)

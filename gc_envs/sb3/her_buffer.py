@@ -13,30 +13,39 @@ from stable_baselines3.her import GoalSelectionStrategy
 from gc_envs.core.goals import FiniteGoals, GoalSpace
 
 NO_HINDSIGHT = (
-    "hindsight relabelling commands what a state achieved, but an achieved position is no set of points: "
+    "hindsight relabelling makes what a state achieved the desired goal, but an achieved position is no set of points: "
     "use SB3's default replay buffer, DictReplayBuffer"
 )
 
 
 class AchievedGoalHerReplayBuffer(HerReplayBuffer):
-    """SB3's `HerReplayBuffer` with goals that can be commanded and ends that fit them; same arguments.
+    """SB3's `HerReplayBuffer`, relabelling with true goals and with episode ends that fit them; same arguments.
 
-    In a finite goal set, what a state achieves is multi-hot. SB3's own buffer commands that vector as it is: all those
-    goals at once, reached by any of them, or no goal at all where the state achieves none. No policy is ever asked for
-    either. Here a relabelled transition is given *one of* the goals that a state of its episode achieved, uniformly
-    and one-hot. The state is chosen as `goal_selection_strategy` says; where it achieves none, a later one of the
-    episode that achieves some takes its place, and where none does the transition keeps its goal. In a box, goals are
-    chosen as SB3 chooses them.
+    Goals: in a finite goal set, what a state achieves is multi-hot. SB3's own buffer makes that vector the desired goal
+    as it is: all those goals at once, reached by any of them, or no goal at all where the state achieves none. No
+    policy is ever asked for either. Here a relabelled transition is given *one of* the goals that a state of its
+    episode achieved, uniformly and one-hot. That state is chosen as `goal_selection_strategy` says; if it achieves
+    none, a random later state of the episode that achieves some takes its place; if there is none, the transition
+    keeps its goal. In a box, goals are chosen as SB3 chooses them.
 
-    SB3 keeps the stored `done`, although reaching the goal may be what ends an episode. Here a relabelled transition is
-    done where its new goal is reached and that ends the episode (`compute_terminated`), or where the world ended: a
-    stored end that reaching the old goal explains is dropped. Where the world ended on the very step that reached the
-    old goal, the stored transition cannot tell, and the end is dropped too. Time-outs are not ends, as in SB3.
+    Ends: SB3 keeps the stored `done`, although reaching the goal may be what ends an episode. Here a relabelled
+    transition is done if its new goal is reached and that ends the episode (`compute_terminated`), or if the task
+    itself terminated: a stored end that reaching the old goal explains is dropped. If the task terminated on the very
+    step that reached the old goal, the stored transition cannot tell, and the end is dropped too. Time-outs are not
+    ends, as in SB3.
 
     Environments that are not from this package are relabelled as SB3 does it.
 
+    Args:
+        buffer_size: Number of transitions, over all environments.
+        observation_space: Space of the goal dictionaries.
+        action_space: Space of the actions.
+        env: Vector environment that rewards are asked of.
+        args: Further arguments of `HerReplayBuffer`.
+        kwargs: Further arguments of `HerReplayBuffer`, such as `n_sampled_goal` and `goal_selection_strategy`.
+
     Raises:
-        ValueError: for goals that cannot be relabelled (sets of points), or an environment without `compute_reward`.
+        ValueError: Goals that cannot be relabelled (sets of points), or an environment without `compute_reward`.
     """
 
     def __init__(
@@ -59,7 +68,7 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
                 "use SB3's default replay buffer, DictReplayBuffer"
             )
         super().__init__(buffer_size, observation_space, action_space, env, *args, **kwargs)
-        # How many transitions of an episode, up to and with this one, led to a state that achieves some goal.
+        # Number of transitions of the episode, up to and with this one, that led to a state that achieves some goal.
         self._num_achieving = np.zeros((self.buffer_size, self.n_envs), np.int64)
 
     def add(  # type: ignore[override]
@@ -71,6 +80,7 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
         done: np.ndarray,
         infos: list[dict[str, Any]],
     ) -> None:
+        """Add one transition of every environment."""
         starts = self._current_ep_start == self.pos
         before = np.where(starts, 0, self._num_achieving[self.pos - 1])
         self._num_achieving[self.pos] = before + (next_obs["achieved_goal"] > 0.5).any(axis=-1)
@@ -79,6 +89,7 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
     def _get_virtual_samples(
         self, batch_indices: np.ndarray, env_indices: np.ndarray, env: VecNormalize | None = None
     ) -> DictReplayBufferSamples:
+        """Return the transitions (`batch_indices`, `env_indices`), [B] each, with new goals, rewards and ends."""
         at = batch_indices, env_indices
         goals = self._sample_goals(*at)
 
@@ -103,13 +114,13 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
         )
 
     def _evaluate(self, method: str, at: tuple[np.ndarray, np.ndarray], goals: np.ndarray) -> np.ndarray:
-        """What the environment's `method` says about the states that transitions `at` led to, under `goals` [B, D]."""
+        """Return the environment's `method` [B] of the states that transitions `at` led to, under `goals` [B, D]."""
         assert self.env is not None, "call set_env() after loading"
         infos = self.infos[at] if self.copy_info_dict else [{} for _ in goals]
         return self.env.env_method(method, self.next_observations["achieved_goal"][at], goals, infos, indices=[0])[0]
 
     def _sample_goals(self, batch_indices: np.ndarray, env_indices: np.ndarray) -> np.ndarray:
-        """Goals [B, D] for the transitions (`batch_indices`, `env_indices`), [B] each."""
+        """Return new goals [B, D] for the transitions (`batch_indices`, `env_indices`), [B] each."""
         if not self._is_finite:
             return super()._sample_goals(batch_indices, env_indices)
         start = self.ep_start[batch_indices, env_indices]
@@ -124,19 +135,26 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
         achieved = self.next_observations["achieved_goal"][(start + step) % self.buffer_size, env_indices]
         return one_of(achieved > 0.5, otherwise=self.observations["desired_goal"][batch_indices, env_indices])
 
-    def _achieving_step(self, step: np.ndarray, start: np.ndarray, last: np.ndarray, lane: np.ndarray) -> np.ndarray:
-        """`step` [B] where it led to a state that achieves some goal, elsewhere a random later one that did, or `last`.
+    def _achieving_step(
+        self, step: np.ndarray, start: np.ndarray, last: np.ndarray, env_indices: np.ndarray
+    ) -> np.ndarray:
+        """Return steps [B] that led to a state that achieves some goal.
 
-        Steps count from 0 in episodes that are stored from row `start` on and end at step `last`.
+        Args:
+            step: Chosen step [B] of each episode, counted from 0; kept where it led to such a state, otherwise replaced
+                by a random later step that did, or by `last` if there is none.
+            start: Row of the buffer [B] that holds the first step of each episode.
+            last: Last step [B] of each episode.
+            env_indices: Environment [B] of each episode.
         """
 
         def count(step: np.ndarray) -> np.ndarray:
-            return self._num_achieving[(start + step) % self.buffer_size, lane]
+            return self._num_achieving[(start + step) % self.buffer_size, env_indices]
 
         achieves = count(step) > np.where(step > 0, count(step - 1), 0)
         later = np.maximum(count(last) - count(step), 1)
         wanted = count(step) + np.where(achieves, 0, 1 + np.random.randint(later))  # noqa: NPY002
-        # Bisection: the first step from there on with that count, and `last` where no step has it.
+        # Bisection for the first step from there on with that count; it ends at `last` where no step has it.
         while (step < last).any():
             middle = (step + last) // 2
             enough = count(middle) >= wanted
@@ -144,9 +162,12 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
         return step
 
 
-def one_of(held: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
-    """One of the goals of `held` [B, G] bool, uniformly, as one-hot float32 [B, G]; `otherwise` [B, G] where none."""
-    rank = held.cumsum(axis=-1)
+def one_of(achieved: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """Return one of the goals in each row of `achieved` [B, G] bool, uniformly, as one-hot float32 [B, G].
+
+    Rows without any goal are those of `otherwise` [B, G].
+    """
+    rank = achieved.cumsum(axis=-1)
     pick = np.random.randint(np.maximum(rank[:, -1:], 1))  # noqa: NPY002
-    one_hot = np.arange(held.shape[1]) == (rank > pick).argmax(axis=-1)[:, None]
+    one_hot = np.arange(achieved.shape[1]) == (rank > pick).argmax(axis=-1)[:, None]
     return np.where(rank[:, -1:] > 0, one_hot, otherwise).astype(np.float32)

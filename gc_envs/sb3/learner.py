@@ -1,0 +1,164 @@
+"""Stable-Baselines3's off-policy algorithms as learners of this package: same command line, same run folders."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecMonitor
+
+from gc_envs.core.goals import PointSetGoals
+from gc_envs.core.task import Task
+from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.sb3.checkpoint import set_weights
+from gc_envs.sb3.config import OffPolicyConfig
+from gc_envs.sb3.her_buffer import AchievedGoalHerReplayBuffer
+from gc_envs.sb3.trainer import SB3Trainer
+from gc_envs.sb3.vec_env import SB3VecEnv
+from gc_envs.training.run_dir import RunDir, open_run, trained_arrays
+
+# Agents to use instead, by the kind of actions that an algorithm needs and does not get.
+ALTERNATIVES: dict[type[gymnasium.Space], str] = {
+    gymnasium.spaces.Box: "her-dqn, reengage-dqn",
+    gymnasium.spaces.Discrete: "her-ddpg, her-td3, her-sac, her-tqc or reengage-ddpg",
+}
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """An algorithm of Stable-Baselines3 as an agent; called with a task and settings, it makes a learner."""
+
+    name: str
+    """Name of the agent on the command line."""
+
+    model_class: type[OffPolicyAlgorithm]
+    """Class of the model."""
+
+    config_class: type[OffPolicyConfig]
+    """Class of the settings."""
+
+    action_kind: type[gymnasium.Space] = gymnasium.spaces.Box
+    """Kind of action space that the algorithm needs."""
+
+    needs_point_sets: bool = False
+    """Whether goals must be sets of points."""
+
+    takes_compact: ClassVar[bool] = False  # the integer observations of this package's own networks are not for SB3
+
+    def __call__(self, task: Task, config: OffPolicyConfig) -> "SB3Learner":
+        """Return a learner of this algorithm on `task`; ValueError if it cannot be trained."""
+        return SB3Learner(self, task, config)
+
+    def load(self, run: Path | str) -> "SB3Policy":
+        """Return the trained agent of a run folder.
+
+        Raises:
+            RunError: The folder is not a run, has no checkpoint, is damaged, or holds another kind of agent.
+        """
+        opened = open_run(run)
+        learner: SB3Learner = opened.learner(self)
+        model, _ = learner.build()
+        set_weights(model, trained_arrays(opened))
+        return learner.policy(model, opened)
+
+
+class SB3Learner:
+    """One algorithm with its settings on one task.
+
+    Args:
+        algorithm: A row of `gc_envs.sb3.algorithms`.
+        task: The task to learn.
+        config: Settings, an instance of the algorithm's `config_class`.
+
+    Raises:
+        ValueError: A setting is out of its range, or the algorithm cannot use the task's actions, observations or
+            goals; the message names what can.
+    """
+
+    takes_compact = False
+
+    def __init__(self, algorithm: Algorithm, task: Task, config: OffPolicyConfig) -> None:
+        config.check()
+        _check_spaces(algorithm, task)
+        _check_hindsight(algorithm, task, config)
+        self.algorithm, self.task, self.config = algorithm, task, config
+        self.name, self.config_class = algorithm.name, algorithm.config_class
+        self.total_steps = config.final_step
+
+    def build(self, monitor: Path | None = None) -> tuple[OffPolicyAlgorithm, GoalVectorEnv]:
+        """Return the untrained model, and the environments that it acts in.
+
+        Args:
+            monitor: File (.monitor.csv) that every finished episode is written to.
+        """
+        envs = GoalVectorEnv(self.task, self.config.num_envs)
+        kwargs = self.config.model_kwargs(self.task)
+        if self.config.her_goals:
+            kwargs["replay_buffer_class"] = AchievedGoalHerReplayBuffer
+            kwargs["replay_buffer_kwargs"] = {"n_sampled_goal": self.config.her_goals}
+        venv = VecMonitor(SB3VecEnv(envs), None if monitor is None else str(monitor))
+        model = self.algorithm.model_class(env=venv, **kwargs)
+        self.config.modify_losses(model, self.task)
+        return model, envs
+
+    def trainer(self, run: RunDir) -> SB3Trainer:
+        """Return the learner as a training run that has not begun; `run` says where its files are."""
+        return SB3Trainer(self, run)
+
+    def policy(self, model: OffPolicyAlgorithm, run: RunDir | None = None) -> "SB3Policy":
+        """Return the deterministic policy of `model`, which `build` made and `run` trained."""
+        return SB3Policy(model, self.task, run)
+
+
+class SB3Policy:
+    """Deterministic policy of a trained model.
+
+    Args:
+        model: The model; it is the attribute `model`, for everything else that Stable-Baselines3 can do with one.
+        task: The task that it was trained on.
+        run: The run that trained it.
+    """
+
+    def __init__(self, model: OffPolicyAlgorithm, task: Task, run: RunDir | None = None) -> None:
+        self.model, self.task, self.run = model, task, run
+
+    def act(self, observation: dict[str, Any]) -> np.ndarray:
+        """Return actions [B, ...] for `observation`, or one action for one observation without a batch axis.
+
+        Raises:
+            ValueError: The observation is of another kind than those that the agent was trained on.
+        """
+        return self.model.predict(observation, deterministic=True)[0]
+
+    __call__ = act
+
+
+def _check_spaces(algorithm: Algorithm, task: Task) -> None:
+    """Raise ValueError if `algorithm` cannot use the actions, observations or goals of `task`."""
+    name, kind = algorithm.name, type(task).__name__
+    if algorithm.needs_point_sets and not isinstance(task.goals, PointSetGoals):
+        raise ValueError(f"{name} needs goals that are sets of points, {kind} has others; use reengage-ddpg")
+    if not isinstance(task.action_space, algorithm.action_kind):
+        wanted, others = algorithm.action_kind.__name__, ALTERNATIVES[algorithm.action_kind]
+        raise ValueError(f"{name} needs {wanted} actions, {kind} has {task.action_space}; use {others}")
+    if not isinstance(task.observation_space, gymnasium.spaces.Box):
+        raise ValueError(f"{name} needs observations that are one array, not {task.observation_space}")
+
+
+def _check_hindsight(algorithm: Algorithm, task: Task, config: OffPolicyConfig) -> None:
+    """Raise ValueError if relabelling is asked for and cannot work."""
+    if not config.her_goals:
+        return
+    if not task.goals.supports_hindsight:
+        raise ValueError(
+            f"{algorithm.name}: what a state of {type(task).__name__} achieves is not a goal, so hindsight has nothing "
+            "to relabel with; use multi-reengage, or her_goals=0"
+        )
+    least = task.horizon * config.num_envs
+    if task.on_success != "terminate" and config.learning_starts < least:
+        raise ValueError(
+            f"learning_starts={config.learning_starts} ends before the first episodes do; hindsight needs whole "
+            f"episodes: at least {least} (horizon x num_envs)"
+        )

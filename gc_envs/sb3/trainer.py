@@ -1,0 +1,116 @@
+"""A training run of a Stable-Baselines3 (SB3) model, in pieces that the host loop asks for."""
+
+import time
+from typing import TYPE_CHECKING
+
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.type_aliases import TrainFreq
+from stable_baselines3.common.utils import safe_mean
+
+from gc_envs.training.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from gc_envs.sb3.learner import SB3Learner, SB3Policy
+from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.sb3.checkpoint import Arrays, capture, restore
+
+ADVANCE_SECONDS = 1.0  # duration of one `advance`, at most (but at least one rollout and its updates)
+# Columns of metrics.csv, and the name under which SB3 logs each of them; an algorithm has some of them.
+LOSSES = {
+    "critic_loss": ("train/critic_loss", "train/loss"),
+    "actor_loss": ("train/actor_loss",),
+    "gradient_loss": ("train/gradient_loss",),
+}
+
+
+class SB3Trainer:
+    """One training run in memory. `advance` does what `OffPolicyAlgorithm.learn` does, for a limited time.
+
+    Every start of the run writes its finished episodes to `monitor/STEP.monitor.csv` in the run folder, which
+    `stable_baselines3.common.results_plotter.load_results` reads together.
+
+    Args:
+        learner: What to train.
+        run: The run folder.
+    """
+
+    model: OffPolicyAlgorithm
+    envs: GoalVectorEnv
+
+    def __init__(self, learner: "SB3Learner", run: RunDir) -> None:
+        self.learner, self.run, self.total_steps = learner, run, learner.total_steps
+
+    @property
+    def step(self) -> int:
+        """Environment steps taken so far, over all environments."""
+        return self.model.num_timesteps
+
+    def init(self) -> None:
+        """Build the model, and reset its environments."""
+        self._start(0)
+
+    def restore(self, arrays: Arrays, step: int) -> None:
+        """Go on from the arrays of the checkpoint of `step`; RunError if they do not fit."""
+        self._start(step)
+        restore(self.model, self.envs, arrays)
+
+    def advance(self, until: int) -> dict[str, float]:
+        """Train for about a second, or to the first rollout that ends at step `until` or later; return metrics.
+
+        Returns:
+            running_success and episode_return: means over the last 100 episodes. critic_loss, actor_loss and
+            gradient_loss: Of the last update, nan for what the algorithm does not have or before the first update.
+        """
+        deadline = time.monotonic() + ADVANCE_SECONDS
+        while self.step < until:
+            self._collect_and_train()
+            if time.monotonic() > deadline:
+                break
+        return self._metrics()
+
+    def arrays(self) -> Arrays:
+        """Return everything that decides how training goes on."""
+        return capture(self.model, self.envs)
+
+    def policy(self) -> "SB3Policy":
+        """Return the deterministic policy of the model; it follows the model when training goes on."""
+        return self.learner.policy(self.model, self.run)
+
+    def _start(self, step: int) -> None:
+        """Build the model, and set it up as `learn` does: progress, which schedules depend on, is that of the run."""
+        folder = self.run.folder / "monitor"
+        folder.mkdir(exist_ok=True)
+        self.model, self.envs = self.learner.build(folder / f"{step:09d}.monitor.csv")
+        self.model.set_logger(Logger(None, []))  # no output: `advance` reads the values
+        self._callback: BaseCallback = self.model._setup_learn(self.total_steps)[1]
+
+    def _collect_and_train(self) -> None:
+        """Do one iteration of `OffPolicyAlgorithm.learn`: a rollout, and the updates that follow it."""
+        model = self.model
+        assert model.env is not None and model.replay_buffer is not None  # noqa: PT018
+        assert isinstance(model.train_freq, TrainFreq)
+        model.collect_rollouts(
+            model.env,
+            callback=self._callback,
+            train_freq=model.train_freq,
+            replay_buffer=model.replay_buffer,
+            action_noise=model.action_noise,
+            learning_starts=model.learning_starts,
+        )
+        if model.num_timesteps > model.learning_starts:
+            model.train(gradient_steps=model.gradient_steps, batch_size=model.batch_size)
+
+    def _metrics(self) -> dict[str, float]:
+        """Return one row of metrics.csv."""
+        model, logged = self.model, self.model.logger.name_to_value
+        assert model.ep_info_buffer is not None and model.ep_success_buffer is not None  # noqa: PT018
+        return {
+            "running_success": float(safe_mean(model.ep_success_buffer)),
+            "episode_return": float(safe_mean([episode["r"] for episode in model.ep_info_buffer])),
+            **{
+                column: next((float(logged[key]) for key in keys if key in logged), float("nan"))
+                for column, keys in LOSSES.items()
+            },
+        }

@@ -1,0 +1,223 @@
+"""Gymnasium's vector environments as vector environments of Stable-Baselines3 (SB3)."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from stable_baselines3.common.env_util import is_wrapped
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
+
+from gc_envs.core.goals import FiniteGoals
+from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.sb3.her_buffer import NO_HINDSIGHT
+
+# Attributes that a GoalVectorEnv is compiled from: setting one afterwards would change nothing.
+_COMPILED = ("task", "goals", "horizon", "on_success", "all_goals_info", "autoreset_mode", "num_envs")
+
+
+class SB3VecEnv(VecEnv):
+    """A `gymnasium.vector.VectorEnv` of N environments, usable by every algorithm and wrapper of Stable-Baselines3.
+
+    All environments are stepped together; Python time is spent only on those whose episode ended. Their infos have
+    `terminal_observation`, `TimeLimit.truncated` (out of time and not terminated) and everything that the vector
+    environment said about the last state, such as `is_success`; the infos of the other environments are empty. Episode
+    returns and lengths come from `VecMonitor`. Observations and rewards are fresh arrays. Seeds and options are used by
+    the next `reset`.
+
+    A GoalVectorEnv is changed by being wrapped: it is switched to autoreset mode SAME_STEP, which SB3 expects, and its
+    all-goals information, which SB3 does not use, is switched off. Its environments share one task, so attributes and
+    methods are evaluated once for all of them: `env_method("compute_reward", achieved, desired, info, indices=[0])` is
+    one call. Any other vector environment must already be in SAME_STEP; an AsyncVectorEnv calls methods in all of its
+    processes.
+
+    Args:
+        envs: The vector environment.
+
+    Raises:
+        TypeError: `envs` is no vector environment.
+        ValueError: `envs` has another autoreset mode (the message has the line of code that makes it in SAME_STEP), or
+            returns arrays of another library (`array="jax"` or `"torch"`).
+
+    >>> envs = SB3VecEnv(gymnasium.make_vec("gc_envs:GC-Gridworld-v0", num_envs=4, size=5))
+    >>> envs.seed(0), envs.reset()["observation"].shape
+    ([0, 1, 2, 3], (4, 2))
+    """
+
+    def __init__(self, envs: VectorEnv) -> None:
+        if not isinstance(envs, VectorEnv):
+            raise TypeError(f"SB3VecEnv takes a gymnasium.vector.VectorEnv, got {type(envs).__name__}")
+        if isinstance(envs.unwrapped, GoalVectorEnv) and envs.unwrapped.array != "numpy":
+            raise ValueError(f'SB3 works on NumPy arrays: array={envs.unwrapped.array!r} must be "numpy"')
+        if isinstance(envs, GoalVectorEnv):
+            envs.all_goals_info = False
+            envs.set_autoreset_mode(AutoresetMode.SAME_STEP)
+        mode = envs.metadata.get("autoreset_mode")
+        if mode is not AutoresetMode.SAME_STEP:
+            raise ValueError(f"SB3 needs autoreset mode SAME_STEP, got {mode}; make it with: {_same_step_line(envs)}")
+        self.envs = envs
+        super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
+        self.metadata, self.spec = dict(envs.metadata), envs.spec
+
+    def reset(self) -> VecEnvObs:
+        """Reset all environments with the seeds and options set before; return the first observations."""
+        # Gymnasium counts up from one seed exactly as SB3 did in `seed`.
+        observation, infos = self.envs.reset(seed=self._seeds[0], options=self._options[0] or None)
+        self.reset_infos = [_info_of(infos, i) for i in range(self.num_envs)]
+        self._reset_seeds()
+        self._reset_options()
+        return self._fresh(observation)
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Keep `actions` [N, ...] for `step_wait`."""
+        self._actions = actions
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Step all environments; return observations, rewards [N], dones [N] and one info per environment."""
+        observation, reward, terminated, truncated, infos = self.envs.step(self._actions)
+        done = np.logical_or(terminated, truncated)
+        step_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        for i in np.flatnonzero(done).tolist():
+            # Outside of "final_info" and "final_obs", the info is about the first state of the next episode.
+            first = _info_of(infos, i)
+            last, last_observation = first.pop("final_info", {}), first.pop("final_obs")
+            step_infos[i] = {
+                **first,
+                **last,
+                "terminal_observation": last_observation,
+                "TimeLimit.truncated": bool(truncated[i] and not terminated[i]),
+            }
+            self.reset_infos[i] = first
+        return self._fresh(observation), np.array(reward, np.float32), done, step_infos
+
+    def _fresh(self, observation: Any) -> Any:
+        """Return `observation` in arrays that no later step writes to, which some vector environments reuse."""
+        return observation if isinstance(self.envs, GoalVectorEnv) else deepcopy(observation)
+
+    def set_options(self, options: list[dict] | dict | None = None) -> None:
+        """Set the options of the next reset.
+
+        Args:
+            options: One dictionary for all environments, passed to the vector environment as it is. For a
+                GoalVectorEnv also a list of N dictionaries, one per environment: `[{"goal": "a"}, {"goal": "b"}]`
+                becomes `{"goals": ["a", "b"]}`.
+
+        Raises:
+            ValueError: A list for another vector environment, of another length, or of dictionaries whose keys differ.
+        """
+        if isinstance(options, list):
+            alike = len(options) == self.num_envs and all(set(one) == set(options[0]) for one in options)
+            if not alike or not isinstance(self.envs.unwrapped, GoalVectorEnv):
+                raise ValueError(
+                    f"options must be one dictionary for all environments, or for a GoalVectorEnv {self.num_envs} "
+                    f"dictionaries with the same keys; got {options}"
+                )
+            options = {f"{key}s": [one[key] for one in options] for key in options[0]}  # "goal" -> "goals"
+        self._options = [deepcopy(options or {})] * self.num_envs
+
+    def env_method(self, method_name: str, *method_args, indices: VecEnvIndices = None, **method_kwargs) -> list[Any]:
+        """Call a method of the environments `indices` (default all); return one result per index."""
+        chosen, base = list(self._get_indices(indices)), self.envs.unwrapped
+        if isinstance(base, SyncVectorEnv):
+            methods = self.get_attr(method_name, chosen)
+            return [method(*method_args, **method_kwargs) for method in methods]
+        if isinstance(base, AsyncVectorEnv):
+            results = base.call(method_name, *method_args, **method_kwargs)
+            return [results[i] for i in chosen]
+        if isinstance(base, GoalVectorEnv) and method_name == "compute_reward" and len(method_args) > 1:
+            _check_desired(base.goals, np.asarray(method_args[1]))
+        return [_attribute(self.envs, method_name)(*method_args, **method_kwargs)] * len(chosen)
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """Return an attribute of the environments `indices` (default all), one value per index."""
+        chosen, base = list(self._get_indices(indices)), self.envs.unwrapped
+        if isinstance(base, SyncVectorEnv):
+            return [base.envs[i].get_wrapper_attr(attr_name) for i in chosen]
+        if isinstance(base, AsyncVectorEnv):
+            if not base.call("has_wrapper_attr", attr_name)[0]:  # reading a missing attribute would end the processes
+                raise AttributeError(f"{base} has no attribute {attr_name!r}")
+            values = base.get_attr(attr_name)
+            return [values[i] for i in chosen]
+        single = f"single_{attr_name}" if attr_name in ("observation_space", "action_space") else attr_name
+        return [_attribute(self.envs, single)] * len(chosen)
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Set an attribute of the environments `indices` (default all).
+
+        Raises:
+            ValueError: `indices` are only some of the environments although they share one object or can only be
+                reached together, or the attribute is one that a GoalVectorEnv is compiled from.
+        """
+        chosen, base = list(self._get_indices(indices)), self.envs.unwrapped
+        if isinstance(base, SyncVectorEnv):
+            for i in chosen:
+                base.envs[i].set_wrapper_attr(attr_name, value)
+        elif len(set(chosen)) != self.num_envs:
+            raise ValueError(
+                f"{attr_name} can only be set for all {self.num_envs} environments at once, not for {chosen}"
+            )
+        elif isinstance(base, AsyncVectorEnv):
+            base.set_attr(attr_name, [value] * self.num_envs)
+        elif isinstance(base, GoalVectorEnv) and attr_name in _COMPILED:
+            raise ValueError(f"{attr_name} is compiled into the environment: give it to make_vec")
+        else:
+            setattr(base, attr_name, value)
+
+    def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
+        """Return whether each of the environments `indices` (default all) is inside a `wrapper_class`."""
+        chosen, base = list(self._get_indices(indices)), self.envs.unwrapped
+        return [isinstance(base, SyncVectorEnv) and is_wrapped(base.envs[i], wrapper_class) for i in chosen]
+
+    def get_images(self) -> Sequence[np.ndarray | None]:
+        """Return one frame per environment, or None where nothing is rendered."""
+        return self.envs.render() or [None] * self.num_envs  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Close the vector environment."""
+        self.envs.close()
+
+
+def _same_step_line(envs: VectorEnv) -> str:
+    """Return the line of code that makes `envs` as it is, but in SAME_STEP."""
+    mode, spec = "gymnasium.vector.AutoresetMode.SAME_STEP", envs.spec
+    if spec is None:
+        return f"gymnasium.vector.SyncVectorEnv(env_fns, autoreset_mode={mode})"
+    if isinstance(envs.unwrapped, GoalVectorEnv):
+        return f'gymnasium.make_vec("{spec.id}", num_envs={envs.num_envs}, autoreset_mode={mode})'
+    vectorization = "async" if isinstance(envs.unwrapped, AsyncVectorEnv) else "sync"
+    return (
+        f'gymnasium.make_vec("{spec.id}", num_envs={envs.num_envs}, vectorization_mode="{vectorization}", '
+        f'vector_kwargs={{"autoreset_mode": {mode}}})'
+    )
+
+
+def _info_of(infos: dict[str, Any], index: int) -> dict[str, Any]:
+    """Return the info of environment `index`: all entries of `infos` that have no mask `_key`, or one that is set."""
+    return {
+        key: _info_of(value, index) if isinstance(value, dict) else value[index]
+        for key, value in infos.items()
+        if not key.startswith("_") and (f"_{key}" not in infos or infos[f"_{key}"][index])
+    }
+
+
+def _attribute(envs: VectorEnv, name: str) -> Any:
+    """Return the attribute `name` of the outermost wrapper around `envs` that has it, or else of `envs` itself."""
+    while isinstance(envs, VectorWrapper) and not hasattr(envs, name):
+        envs = envs.env
+    return getattr(envs, name)
+
+
+def _check_desired(goals: Any, desired: np.ndarray) -> None:
+    """Raise ValueError, with what to use instead, where `desired` [..., D] from SB3's HER are no desired goals."""
+    shape = goals.desired_space.shape
+    if desired.shape[-1:] != shape:
+        reason = "" if goals.supports_hindsight else f": {NO_HINDSIGHT}"
+        raise ValueError(f"desired goals of shape {desired.shape} given, expected [..., {shape[0]}]{reason}")
+    if isinstance(goals, FiniteGoals) and not (desired.sum(axis=-1) == 1).all():
+        raise ValueError(
+            "a desired goal is one-hot, but a state achieves any number of goals, all of which HerReplayBuffer makes "
+            "desired at once; use gc_envs.wrappers.AchievedGoalHerReplayBuffer"
+        )

@@ -1,0 +1,112 @@
+"""The table of agents, and the trainer's contract with the host loop."""
+
+import dataclasses
+import inspect
+
+import numpy as np
+import pytest
+from stable_baselines3.common.logger import KVWriter, Logger
+
+from gc_envs.agents import LEARNERS, get_learner
+from gc_envs.registration import make_task
+from gc_envs.sb3.algorithms import ALGORITHMS, ROWS
+from gc_envs.training.checkpoint import RunError
+from gc_envs.training.run_dir import RunDir
+
+SETTINGS = {"total_steps": 100, "learning_starts": 40, "batch_size": 16, "width": 8, "depth": 1}
+
+
+def test_every_row_is_an_agent_and_no_other():
+    assert [row.name for row in ROWS] == [name for name, path in LEARNERS.items() if path.startswith("gc_envs.sb3")]
+    assert len(ALGORITHMS) == len(ROWS) == 10
+    assert all(get_learner(name) is row for name, row in ALGORITHMS.items())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_setting_is_documented(row):
+    source = "".join(inspect.getsource(kind) for kind in row.config_class.__mro__ if dataclasses.is_dataclass(kind))
+    for field in dataclasses.fields(row.config_class):
+        after = source.split(f"\n    {field.name}: ", 1)[1].split("\n", 2)[1]
+        assert after.startswith('    """'), f"{row.config_class.__name__}.{field.name}"
+
+
+def trainer_of(folder, name="reengage-ddpg", **settings):
+    algorithm = ALGORITHMS[name]
+    config = algorithm.config_class(**{**SETTINGS, **settings})
+    task = make_task("GC-BitFlip-v0", bits=4) if "dqn" in name else make_task("GC-ContinuousSeek-v0", dim=2)
+    folder.mkdir(exist_ok=True)
+    return algorithm(task, config).trainer(RunDir(folder, name, "", {}, {}))
+
+
+class LatestValues(KVWriter):
+    """The values that were logged last, by name."""
+
+    def __init__(self):
+        self.values = {}
+
+    def write(self, key_values, key_excluded, step=0):
+        self.values.update(key_values)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("name", ["reengage-ddpg", "her-dqn"])
+def test_the_trainer_does_what_learn_does(tmp_path, name):
+    """Bitwise the same model, exploration included, and the metrics that SB3 logs itself."""
+    trainer = trainer_of(tmp_path / "run", name)
+    trainer.init()
+    row = None
+    while trainer.step < trainer.total_steps:
+        row = trainer.advance(min(trainer.step + 7, trainer.total_steps))
+    model, _ = trainer.learner.build()
+    latest = LatestValues()
+    model.set_logger(Logger(None, [latest]))
+    model.learn(trainer.total_steps, log_interval=1)
+    for mine, theirs in zip(trainer.model.policy.parameters(), model.policy.parameters(), strict=True):
+        assert (mine == theirs).all()
+    assert getattr(trainer.model, "exploration_rate", None) == getattr(model, "exploration_rate", None)
+    logged = latest.values | model.logger.name_to_value
+    assert row["running_success"] == logged["rollout/success_rate"]
+    assert row["episode_return"] == pytest.approx(logged["rollout/ep_rew_mean"])
+    assert row["critic_loss"] == logged["train/loss" if name == "her-dqn" else "train/critic_loss"]
+    assert np.isnan(row["gradient_loss"]) == (name == "her-dqn")
+
+
+def test_advance_stops_at_the_first_rollout_that_ends_at_until_or_later(tmp_path):
+    trainer = trainer_of(tmp_path / "run", num_envs=3, train_every=2)
+    trainer.init()
+    assert (trainer.step, trainer.total_steps) == (0, 102)
+    row = trainer.advance(10)
+    assert trainer.step == 12
+    assert list(row) == ["running_success", "episode_return", "critic_loss", "actor_loss", "gradient_loss"]
+    assert np.isnan(row["critic_loss"]), "no update yet"
+    trainer.advance(12 + 6)
+    assert trainer.step == 18
+
+
+def test_each_start_writes_its_episodes_to_a_file_of_its_own(tmp_path):
+    trainer = trainer_of(tmp_path / "run")
+    trainer.init()
+    trainer.advance(50)
+    again = trainer_of(tmp_path / "run")
+    again.restore(trainer.arrays(), 50)
+    assert again.step == 50
+    again.advance(100)
+    files = sorted((tmp_path / "run" / "monitor").iterdir())
+    assert [path.name for path in files] == ["000000000.monitor.csv", "000000050.monitor.csv"]
+    assert all(path.read_text().count("\n") > 2 for path in files)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"width": 16}, "does not fit this configuration"), ({"num_envs": 2}, "does not fit"), ({"her_goals": 0}, "fit")],
+)
+def test_arrays_of_other_settings_are_refused(tmp_path, settings, message):
+    trainer = trainer_of(tmp_path / "run")
+    trainer.init()
+    arrays = trainer.arrays()
+    with pytest.raises(RunError, match=message):
+        trainer_of(tmp_path / "other", **settings).restore(arrays, 0)
+    with pytest.raises(RunError, match="it has no 'numbers'"):
+        trainer_of(tmp_path / "other").restore({key: array for key, array in arrays.items() if key != "numbers"}, 0)
