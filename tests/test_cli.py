@@ -11,7 +11,6 @@ from tiny_run import contents
 
 import gc_envs
 from gc_envs.agents import LEARNERS, get_learner
-from gc_envs.training.checkpoint import list_checkpoints
 from gc_envs.agents.presets import preset
 from gc_envs.cli import main, make_parser, make_train_parser, parse_env_kwargs
 from gc_envs.registration import ROWS

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from gc_envs.agents.goal_stats import GoalStats, init_goal_stats
 from gc_envs.agents.types import Array, Transition
-from gc_envs.core.episode import OnSuccess
+from gc_envs.core.episode import OnSuccess, begin
 from gc_envs.core.func_env import EnvState, FuncGoalEnv, default_pool
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Task
@@ -56,8 +56,8 @@ def init_actors(env: FuncGoalEnv, key: Array, num_envs: int) -> Actors:
     sample = sample_among(goals, seen | ~seen.any())
     desired = jax.vmap(lambda key: sample(key, None, seen))(jax.random.split(goals_key, num_envs))
     clock = jax.random.randint(clock_key, (num_envs,), 0, env.horizon)
-    envs = envs._replace(episode=envs.episode._replace(desired=desired, clock=clock))
-    return Actors(envs, init_goal_stats(goals.index(desired), seen))
+    envs = envs._replace(episode=begin(goals, desired)._replace(clock=clock))
+    return Actors(envs, init_goal_stats(envs.episode.goal, seen))
 
 
 def collect(
@@ -82,7 +82,7 @@ def collect(
 
     def step(actors: Actors, key: Array) -> tuple[Actors, Transition]:
         observation = observe(env, actors)
-        goal = goals.index(actors.envs.episode.desired)
+        goal = actors.envs.episode.goal
         action, extras = act(key, observation, goal)
         envs, outcome = jax.vmap(lambda state, action: env.step(state, action, sample))(actors.envs, action)
         transition = Transition(
@@ -90,7 +90,7 @@ def collect(
         )  # fmt: skip
         envs, _ = env.reset_where(envs, transition.done, sample)
         holding = (transition.achieved | envs.achieved).any(axis=0)
-        next_goal = goals.index(envs.episode.desired)
+        next_goal = envs.episode.goal
         stats = actors.stats.after_step(outcome.success, transition.done, holding, next_goal)
         return Actors(envs, stats), transition
 

@@ -17,10 +17,10 @@ import optax
 from gc_envs.agents.collect import Actors, collect, finite_goals, init_actors, observe, training_env
 from gc_envs.agents.config import OnPolicyConfig
 from gc_envs.agents.goal_stats import GoalStats
+from gc_envs.agents.jax_trainer import JaxTrainer
 from gc_envs.agents.policy import JaxPolicy
 from gc_envs.agents.types import Array, Metrics, Transition
 from gc_envs.core.task import Task
-from gc_envs.training.jax_trainer import JaxTrainer
 from gc_envs.training.run_dir import RunDir
 
 

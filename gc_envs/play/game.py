@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gc_envs.core.goals import GoalSpace, PointSetGoals
-from gc_envs.core.gym_env import GoalEnv
+from gc_envs.entry_points import make_env
 from gc_envs.play.keys import Bindings, action_of, bindings, get_keyboard
 from gc_envs.registration import get_row
 
@@ -30,7 +30,7 @@ class Game:
 
     def __init__(self, env_id: str, goal: str | None, seed: int | None, env_kwargs: dict[str, Any]) -> None:
         defaults = {"on_success": "continue", "horizon": get_keyboard(env_id).horizon}
-        self.env = GoalEnv(get_row(env_id).id, render_mode="rgb_array", **(defaults | env_kwargs))
+        self.env = make_env(env_id=get_row(env_id).id, render_mode="rgb_array", **(defaults | env_kwargs))
         self.keys: Bindings = bindings(env_id, self.env.action_space)
         self.seed = seed
         self.goal: Any = goal

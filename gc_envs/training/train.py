@@ -10,7 +10,9 @@ from rich.console import Console
 
 from gc_envs.agents import get_learner, load_agent
 from gc_envs.evaluation.evaluate import Evaluation, Evaluator
-from gc_envs.evaluation.report import format_table, plot_learning_curve, record_episodes, save_gif, save_json
+from gc_envs.evaluation.plots import plot_learning_curve
+from gc_envs.evaluation.table import format_table, save_json
+from gc_envs.evaluation.video import record_episodes, save_gif
 from gc_envs.registration import get_row, make_task
 from gc_envs.training.checkpoint import RunError
 from gc_envs.training.loop import train

@@ -15,7 +15,7 @@ def path_length(envs, index):
 
 def test_an_episodes_path_is_shown_until_the_next_one():
     env = gymnasium.make("GC-DriveSeek-v0", render_mode="rgb_array")
-    first, _ = env.reset(seed=0)
+    env.reset(seed=0)
     start = env.render()
     for steps in (1, 2, 3):
         env.step(np.float32([0.5]))
@@ -38,11 +38,14 @@ def test_an_automatic_reset_starts_a_new_path(mode):
             envs.reset(options={"reset_mask": np.ones(2, bool)})
         envs.step(np.zeros((2, 1), np.float32))
         kept.append(path_length(envs, 1))
-    assert kept == {
-        AutoresetMode.NEXT_STEP: [1, 2, 3, 0, 1],
-        AutoresetMode.SAME_STEP: [1, 2, 0, 1, 2],
-        AutoresetMode.DISABLED: [1, 2, 3, 1, 2],
-    }[mode]
+    assert (
+        kept
+        == {
+            AutoresetMode.NEXT_STEP: [1, 2, 3, 0, 1],
+            AutoresetMode.SAME_STEP: [1, 2, 0, 1, 2],
+            AutoresetMode.DISABLED: [1, 2, 3, 1, 2],
+        }[mode]
+    )
 
 
 def test_nothing_is_kept_without_a_render_mode_or_for_tasks_whose_frames_show_one_state():
