@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tiny_run import KILLED, command, contents, final_state, train
 
-from gc_envs.training import jax_trainer, loop, options
+from gc_envs.agents import jax_trainer
+from gc_envs.training import loop, options
 from gc_envs.training.checkpoint import list_checkpoints
 from gc_envs.training.logger import _truncate
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gc_envs.agents import jax_trainer
 from gc_envs.agents.jax_trainer import JaxTrainer
 from gc_envs.agents.types import Metrics
-from gc_envs.training import jax_trainer
 from gc_envs.training.checkpoint import RunError
 
 STEPS = 10  # environment steps per update
