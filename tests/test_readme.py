@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+import gc_envs
+
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
@@ -207,6 +209,14 @@ def test_links_lead_somewhere(path):
 def test_pictures_are_small_and_shown(path):
     assert path.stat().st_size < 600_000
     assert any(path.name in page.read_text() for page in PAGES)
+
+
+def test_citation():
+    """CITATION.cff has the package's version, and every paper that the pages name as a source."""
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert re.findall(r"^version: (.*)$", citation, re.MULTILINE) == [gc_envs.__version__]
+    named = {paper for page in PAGES for paper in re.findall(r"arxiv.org/abs/([\d.]+)", page.read_text())}
+    assert named <= set(re.findall(r"arXiv:([\d.]+)", citation))
 
 
 @pytest.mark.parametrize(("variant", "heading"), [("full", "Craftax"), ("classic", "Craftax-Classic")])
