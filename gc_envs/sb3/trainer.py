@@ -9,15 +9,15 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq
 from stable_baselines3.common.utils import safe_mean
 
+from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.sb3.checkpoint import Arrays, capture, restore
 from gc_envs.training.run_dir import RunDir
 
 if TYPE_CHECKING:
     from gc_envs.sb3.learner import SB3Learner, SB3Policy
-from gc_envs.core.vector_env import GoalVectorEnv
-from gc_envs.sb3.checkpoint import Arrays, capture, restore
 
-ADVANCE_SECONDS = 1.0  # duration of one `advance`, at most (but at least one rollout and its updates)
-# Columns of metrics.csv, and the name under which SB3 logs each of them; an algorithm has some of them.
+ADVANCE_SECONDS = 1.0  # after which `advance` returns, once the rollout and its updates are done
+# Columns of metrics.csv, and the names under which SB3 logs each of them; no algorithm has all of them.
 LOSSES = {
     "critic_loss": ("train/critic_loss", "train/loss"),
     "actor_loss": ("train/actor_loss",),
@@ -29,7 +29,7 @@ class SB3Trainer:
     """One training run in memory. `advance` does what `OffPolicyAlgorithm.learn` does, for a limited time.
 
     Every start of the run writes its finished episodes to `monitor/STEP.monitor.csv` in the run folder, which
-    `stable_baselines3.common.results_plotter.load_results` reads together.
+    `stable_baselines3.common.monitor.load_results` reads together.
 
     Args:
         learner: What to train.

@@ -16,6 +16,12 @@ from gc_envs.training.run_dir import RunDir
 SETTINGS = {"total_steps": 100, "learning_starts": 40, "batch_size": 16, "width": 8, "depth": 1}
 
 
+@pytest.fixture(autouse=True)
+def _unlimited(monkeypatch):
+    """`advance` goes on until its step, however long that takes here."""
+    monkeypatch.setattr("gc_envs.sb3.trainer.ADVANCE_SECONDS", 1e9)
+
+
 def test_every_row_is_an_agent_and_no_other():
     assert [row.name for row in ROWS] == [name for name, path in LEARNERS.items() if path.startswith("gc_envs.sb3")]
     assert len(ALGORITHMS) == len(ROWS) == 10
@@ -83,6 +89,14 @@ def test_advance_stops_at_the_first_rollout_that_ends_at_until_or_later(tmp_path
     assert np.isnan(row["critic_loss"]), "no update yet"
     trainer.advance(12 + 6)
     assert trainer.step == 18
+
+
+def test_advance_stops_after_its_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("gc_envs.sb3.trainer.ADVANCE_SECONDS", 0.0)
+    trainer = trainer_of(tmp_path / "run", num_envs=3, train_every=2)
+    trainer.init()
+    trainer.advance(102)
+    assert trainer.step == 6
 
 
 def test_each_start_writes_its_episodes_to_a_file_of_its_own(tmp_path):
