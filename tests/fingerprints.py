@@ -187,7 +187,8 @@ def trained(agent: str, env_id: str, env_kwargs: dict[str, Any], settings: dict[
             code = main([*argv, *(["--env-kwargs", *pairs] if pairs else [])])
         assert code == 0, said.getvalue()
         arrays = load_file(sorted((run / "checkpoints").glob("step_*"))[-1] / "state.safetensors")
-        floats = sorted(str(Digest().add(x)) for x in arrays.values() if x.dtype == np.float32 and x.size > 1)
+        learned = {n: x for n, x in arrays.items() if agent == "leo" or n.startswith(("weights/", "buffer/"))}
+        floats = sorted(str(Digest().add(x)) for x in learned.values() if x.dtype == np.float32 and x.size > 1)
         with (run / "metrics.csv").open() as file:
             last = list(csv.DictReader(file))[-1]
         evaluation = json.loads((run / "evaluation.json").read_text())
