@@ -9,14 +9,13 @@ import jax.numpy as jnp
 
 from gc_envs.agents.goal_stats import GoalStats, init_goal_stats
 from gc_envs.agents.types import Array, Transition
-from gc_envs.core.episode import OnSuccess, begin
-from gc_envs.core.func_env import EnvState, FuncGoalEnv, default_pool
+from gc_envs.core.episode import EnvState, OnSuccess, begin
+from gc_envs.core.func_env import FuncGoalEnv, SampleGoal, default_pool
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Task
 
 # (key, observation [N, ...], goal [N] int32) -> (action [N], extras [N, ...])
 ActFn = Callable[[Array, Any, Array], tuple[Array, Any]]
-SampleGoal = Callable[[Array, Any, Array], Array]  # (key, state, achieved) -> one-hot desired goal [G]
 
 
 class Actors(NamedTuple):
@@ -90,8 +89,7 @@ def collect(
         )  # fmt: skip
         envs, _ = env.reset_where(envs, transition.done, sample)
         holding = (transition.achieved | envs.achieved).any(axis=0)
-        next_goal = envs.episode.goal
-        stats = actors.stats.after_step(outcome.success, transition.done, holding, next_goal)
+        stats = actors.stats.after_step(outcome.success, transition.done, holding, envs.episode.goal)
         return Actors(envs, stats), transition
 
     actors, transitions = jax.lax.scan(step, actors, jax.random.split(key, length))

@@ -89,7 +89,7 @@ def evaluate(
     return evaluator(policy, on_step)
 
 
-def episode_steps(env_id: str, task: Task) -> int:
+def episode_steps(env_id: str, task: Task[Any]) -> int:
     """Return how many steps an episode of an evaluation may take by default."""
     return get_row(env_id).eval_steps or task.horizon
 
@@ -158,7 +158,7 @@ def as_policy(policy: Any) -> ActFunction:
     """
     if hasattr(policy, "predict"):
         return lambda observation: policy.predict(observation, deterministic=True)[0]
-    function = getattr(policy, "act", policy)
+    function: ActFunction = getattr(policy, "act", policy)
     if not callable(function):
         raise TypeError(f"a policy is an SB3 model, has .act, or is a callable; got {type(policy).__name__}")
     return function

@@ -59,7 +59,8 @@ class Game:
         if isinstance(goals, PointSetGoals):
             import jax
 
-            env_state, key = self.env.get_state()["lane"], jax.random.key(int(self.env.np_random.integers(2**31)))
+            env_state = jax.tree.map(lambda leaf: leaf[0], self.env.get_state()["engine"]["envs"])
+            key = jax.random.key(int(self.env.np_random.integers(2**31)))
             self.goal = np.asarray(self.env.task.sample_goal(key, env_state.state, env_state.achieved))
         else:
             achieved = self.info["all_goals"]["achieved"]

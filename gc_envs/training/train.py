@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from gc_envs.agents import get_learner, load_agent
-from gc_envs.evaluation.evaluate import Evaluation, Evaluator
+from gc_envs.evaluation.evaluate import SAMPLED_EPISODES, Evaluation, Evaluator
 from gc_envs.evaluation.plots import plot_learning_curve
 from gc_envs.evaluation.table import format_table, save_json
 from gc_envs.evaluation.video import record_episodes, save_gif
@@ -21,7 +21,6 @@ from gc_envs.training.run_dir import RunDir, open_run
 from gc_envs.training.types import Policy, TrainableLearner
 
 RECORDED_GOALS = 6  # in the video of a trained agent
-SAMPLED_EPISODES = 100  # of an evaluation where goals are sampled, per episode asked for
 
 
 def train_run(

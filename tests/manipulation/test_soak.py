@@ -31,7 +31,7 @@ def play(env_id, style, num_envs, steps, seed=0, **kwargs):
     Observations are those before they are clipped. Python warnings are errors.
     """
     envs = gymnasium.make_vec(env_id, num_envs=num_envs, autoreset_mode=AutoresetMode.SAME_STEP, backend="c", **kwargs)
-    task, batch = envs.task, envs._engine._world.batch
+    task, batch = envs.task, envs._engine.env.simulator.batch
     low, high = (bound.astype(np.float64) for bound in (task.observation_space.low, task.observation_space.high))
     farthest, actions = np.zeros(len(low)), style_of_play(style, envs.action_space.shape, seed)
     with warnings.catch_warnings(action="error"):
