@@ -89,8 +89,8 @@ class BatchEnv(Protocol):
         """Whether a step can diverge."""
         ...
 
-    def step_where(self, envs: EnvState, actions: Array, mask: Array) -> tuple[EnvState, StepOutcome]:
-        """Step the environments of `mask` [N]; the others are about to be reset, and their outcomes ignored."""
+    def step_where(self, envs: EnvState, actions: Array, mask: Array | None) -> tuple[EnvState, StepOutcome]:
+        """Step the environments of `mask` [N], None for all; the others will be reset, and their outcomes ignored."""
         ...
 
     def reset_where(
@@ -145,32 +145,26 @@ def step_envs(env: BatchEnv, rules: Rules, envs: EnvState, done: Array, actions:
         done: bool [N], the environments that ended on the last step.
         actions: [N, ...].
     """
-    xp = array_namespace(envs.achieved)
     mode = rules.autoreset_mode
-    same_step = mode is AutoresetMode.SAME_STEP
-    waiting = done if mode is AutoresetMode.NEXT_STEP else xp.zeros_like(done)
-    envs, outcome = env.step_where(envs, actions, ~waiting)
-    mask = outcome.done if same_step else waiting
+    waiting = _if_any(done) if mode is AutoresetMode.NEXT_STEP else None
+    envs, outcome = env.step_where(envs, actions, None if waiting is None else ~waiting)
+    if waiting is not None:
+        outcome = _without(waiting, outcome)
+    mask = _if_any(outcome.done) if mode is AutoresetMode.SAME_STEP else waiting
     final, success = None, outcome.success
-    if mode is AutoresetMode.DISABLED or is_known_empty(mask):
+    if mask is None:
         observation = env.observe_all(envs)
     else:
-        if same_step:
+        if mode is AutoresetMode.SAME_STEP:
             final = Report(env.observe_all(envs), _info(env, rules, envs, success))
         envs, observation = env.reset_where(envs, mask, observation=final and final.observation)
         observation = env.observe_all(envs) if final is None else observation
-        success = xp.where(mask, env.goals.success(envs.achieved, envs.episode.desired), success)
+        fresh = env.goals.success(envs.achieved, envs.episode.desired)
+        success = array_namespace(fresh).where(mask, fresh, success)
     info = _info(env, rules, envs, success)
     if env.can_diverge:
-        info["diverged"] = outcome.diverged & ~waiting
-    reward = xp.where(waiting, xp.zeros_like(outcome.reward), outcome.reward)
-    terminated, truncated = outcome.terminated & ~waiting, outcome.truncated & ~waiting
-    return envs, StepReport(observation, reward, terminated, truncated, info, final)
-
-
-def is_known_empty(mask: Array) -> bool:
-    """Return whether `mask` is a NumPy array without a True in it; what a traced array holds is not known."""
-    return isinstance(mask, np.ndarray) and not mask.any()
+        info["diverged"] = outcome.diverged
+    return envs, StepReport(observation, outcome.reward, outcome.terminated, outcome.truncated, info, final)
 
 
 def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
@@ -187,7 +181,25 @@ def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
 
 def take(tree: Any, index: int) -> Any:
     """Return entry `index` of the arrays [N, ...] of nested dictionaries and tuples."""
+    if isinstance(tree, dict):  # a short way for observations and infos, which every step of one environment takes
+        return {name: take(leaf, index) if isinstance(leaf, dict) else leaf[index] for name, leaf in tree.items()}
     return map_leaves(lambda leaf: leaf[index], tree)
+
+
+def _if_any(mask: Array) -> Array | None:
+    """Return `mask`, or None if it is a NumPy array without a True in it; what a traced array holds is not known."""
+    return None if isinstance(mask, np.ndarray) and not mask.any() else mask
+
+
+def _without(waiting: Array, outcome: StepOutcome) -> StepOutcome:
+    """Return the outcome of a step that the environments of `waiting` [N] did not take."""
+    xp = array_namespace(outcome.reward)
+    return outcome._replace(
+        reward=xp.where(waiting, xp.zeros_like(outcome.reward), outcome.reward),
+        terminated=outcome.terminated & ~waiting,
+        truncated=outcome.truncated & ~waiting,
+        diverged=outcome.diverged & ~waiting,
+    )
 
 
 def _report(env: BatchEnv, rules: Rules, envs: EnvState) -> Report:

@@ -103,13 +103,16 @@ class FuncGoalEnv:
         """Return `info["all_goals"]` for one environment or many: `achieved` and `reward`, [..., G] each."""
         return all_goals(self.goals, envs.achieved, envs.episode.desired)
 
-    def step_where(self, envs: EnvState, actions: Array, mask: Array) -> tuple[EnvState, StepOutcome]:
-        """Step the environments of `mask` [N]; the others are about to be reset.
+    def step_where(self, envs: EnvState, actions: Array, mask: Array | None) -> tuple[EnvState, StepOutcome]:
+        """Step the environments of `mask` [N], None for all; the others will be reset.
 
         The others are stepped too, because a compiled program gains nothing by leaving them out, but keep their keys,
         so that what they are reset to does not depend on it. Their outcomes are to be ignored.
         """
+        stepped: EnvState
         stepped, outcome = for_each(self.step, envs, actions)
+        if mask is None:
+            return stepped, outcome
         return stepped._replace(key=jnp.where(mask[:, None], stepped.key, envs.key)), outcome
 
     def reset_where(

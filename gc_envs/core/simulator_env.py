@@ -47,21 +47,26 @@ class SimulatorGoalEnv:
         achieved, desired = envs.achieved.copy(), envs.episode.desired.copy()
         return goal_observation(self.goals, self.simulator.observe(), achieved, desired)
 
-    def step_where(self, envs: EnvState, actions: np.ndarray, mask: np.ndarray) -> tuple[EnvState, StepOutcome]:
-        """Step the environments of `mask` [N]; the outcomes of the others are to be ignored.
+    def step_where(self, envs: EnvState, actions: np.ndarray, mask: np.ndarray | None) -> tuple[EnvState, StepOutcome]:
+        """Step the environments of `mask` [N], None for all; the outcomes of the others are to be ignored.
 
         A step that the simulator could not take ends its episode; a simulator has no other end of its own.
         """
-        diverged = np.zeros(len(mask), bool)
-        diverged[mask] = self.simulator.step(np.flatnonzero(mask), actions[mask])
+        if mask is None:
+            diverged = self.simulator.step(np.arange(len(actions)), actions)
+        else:
+            diverged = np.zeros(len(mask), bool)
+            diverged[mask] = self.simulator.step(np.flatnonzero(mask), actions[mask])
         achieved = self.simulator.achieved()
         episode, outcome = evaluate_step(
             self.goals, envs.episode, achieved, diverged, horizon=self.horizon, on_success=self.on_success
         )
         outcome = outcome._replace(diverged=diverged)
         envs = envs._replace(achieved=achieved, episode=episode)
-        renewed = outcome.success & ~outcome.done & mask
-        if self.on_success is OnSuccess.RESAMPLE and renewed.any():
+        if self.on_success is not OnSuccess.RESAMPLE:
+            return envs, outcome
+        renewed = outcome.success & ~outcome.done & (True if mask is None else mask)
+        if renewed.any():
             keys, generators = self._generators(envs.key, renewed)
             candidates = episode.desired.copy()
             candidates[renewed] = self._sample_goals(generators, achieved[renewed])

@@ -128,7 +128,7 @@ class BoxGoals(GoalSpace):
 def euclidean(achieved: Array, desired: Array) -> Array:
     """Return the Euclidean distance [...] between points [..., d]."""
     xp = array_namespace(achieved, desired)
-    return xp.sqrt(xp.sum((achieved - desired) ** 2, axis=-1))
+    return xp.sqrt(((achieved - desired) ** 2).sum(-1))  # for a few numbers, xp.sum takes NumPy twice as long
 
 
 def low_discrepancy(count: int, dim: int) -> np.ndarray:
