@@ -1,19 +1,38 @@
 """The `gc-envs` command."""
 
 import ast
-import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
+
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional, Suppress
 
 import gc_envs
-from gc_envs.flags import Argument, Parser, field_arguments, function_arguments, summary, values
+from gc_envs.agents import LEARNERS, get_learner
+from gc_envs.agents.presets import preset
 from gc_envs.registration import ROWS, get_row, make_task, task_class
+from gc_envs.training.options import TrainOptions
+from gc_envs.training.signals import Interrupted
+
+try:
+    from tyro._errors import on_parse_error
+except ImportError:  # it is private: where it has moved, a test fails and tyro shows errors in a box of several lines
+    on_parse_error = nullcontext  # type: ignore[assignment]
 
 SAMPLED_GOALS = 3  # goals that `render` samples if it is given none
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+
+EnvId = Annotated[Positional[str], tyro.conf.arg(metavar="ID")]
+EnvKwargs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[NAME=VALUE ...]", help_behavior_hint="")]
+GoalNames = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[GOAL ...]", help_behavior_hint="")]
+BenchmarkName = Annotated[Positional[str | None], tyro.conf.arg(metavar="[NAME]", help_behavior_hint="")]
+RunFolder = Annotated[Positional[Path], tyro.conf.arg(metavar="RUN")]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,17 +41,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 on success, 2 after an error (one line on stderr), 128 + n if training was stopped by signal n.
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache_dir() / "jax"))
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gc_envs"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
     try:
-        if argv[:1] == ["train"]:
-            return _train(argv[1:])
-        end = argv.index("--") if "--" in argv else len(argv)
-        parsed = make_parser().parse_args(argv[:end])
-        passed_on = argv[end + 1 :] if parsed.command is benchmark else []
-        parsed.command(*values(parsed.positionals, parsed).values(), *passed_on, **values(parsed.flags, parsed))
+        with on_parse_error(raise_error):
+            run_command(list(sys.argv[1:] if argv is None else argv))
         return 0
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        return 128 + stop.signum
     except BrokenPipeError:  # the reader has seen enough, as in `gc-envs goals ID | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -43,24 +61,47 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def make_parser() -> Parser:
-    """Make the parser of all commands; the flags of `train AGENT ID` need `make_train_parser`."""
-    parser = Parser(prog="gc-envs", description=summary(gc_envs))
-    parser.add_argument(
-        "--version", action="version", version=f"gc-envs {gc_envs.__version__}", help="Show the version and exit."
-    )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, command in COMMANDS.items():
-        one = commands.add_parser(name, help=summary(command), description=summary(command))
-        arguments = function_arguments(command)
-        for argument in arguments:
-            argument.add_to(one)
-        one.set_defaults(
-            command=command,
-            positionals=[argument for argument in arguments if argument.positional],
-            flags=[argument for argument in arguments if not argument.positional],
-        )
-    return parser
+def run_command(argv: list[str]) -> None:
+    """Parse the words after `gc-envs` and run the command that they name."""
+    name = argv[0] if argv else ""
+    end = argv.index("--") if name == "benchmark" and "--" in argv else len(argv)
+    if name == "--version":
+        print(f"gc-envs {gc_envs.__version__}")
+    elif name == "train":
+        train(argv[1:])
+    elif name in COMMANDS or name.startswith("-"):
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS | {"benchmark": functools.partial(benchmark, arguments=tuple(argv[end + 1 :]))},
+            args=[name, *_help_alone(argv[1:end])], prog="gc-envs",
+            description=f"{summary(gc_envs.__doc__)} `gc-envs --version` shows the version.",
+        )  # fmt: skip
+    else:
+        raise ValueError(f"{f'unknown command {name!r}' if argv else 'no command'}; known: {', '.join(COMMANDS)}")
+
+
+def raise_error(event: Any) -> None:
+    """Raise `ValueError` with one line for an event of tyro, or return where tyro is to show its own box."""
+    with suppress(AttributeError):  # the attributes of events are private, too
+        match type(event).__name__:
+            case "MissingArgs":
+                names = ", ".join(missing.arg.lowered.metavar for missing in event.missing_arguments)
+                line = f"the following arguments are required: {names}"
+            case "UnrecognizedArgs":
+                line = f"unrecognized arguments: {' '.join(event.tokens)}"
+            case "InvalidChoice":
+                line = f"{event.argument.display_name()}: {event.value!r} is none of {', '.join(event.choices)}"
+            case "BadValue":
+                line = f"{event.argument.display_name()}: a value is missing"
+            case "InstantiationFailure":
+                line = f"{event.argument.display_name()}: {event.message}"
+            case _:
+                return
+        raise ValueError(f"{line}; add --help to see what there is")
+
+
+def _help_alone(argv: list[str]) -> list[str]:
+    """Return only --help if it is there, because tyro shows no help for the positional arguments before it."""
+    return ["--help"] if {"-h", "--help"} & set(argv) else argv
 
 
 def list_ids() -> None:
@@ -74,7 +115,7 @@ def list_ids() -> None:
         print(f"{row.id:<{width}}  {row.summary}{hint}")
 
 
-def goals(env_id: str, *, env_kwargs: tuple[str, ...] = ()) -> None:
+def goals(env_id: EnvId, *, env_kwargs: EnvKwargs = ()) -> None:
     """List the goals of an environment in their order.
 
     Args:
@@ -86,36 +127,63 @@ def goals(env_id: str, *, env_kwargs: tuple[str, ...] = ()) -> None:
         print(f"{index:>4}  {name}")
 
 
-def train(
-    agent: str,
-    env_id: str,
-    *,
-    preset: str = "default",
-    env_kwargs: tuple[str, ...] = (),
-    run_dir: Path | None = None,
-    resume: bool = False,
-) -> None:
-    """Train an agent, evaluate it on every goal, plot its learning curve and record a video of it.
+@dataclass(frozen=True)
+class TrainArguments:
+    """Train an agent, evaluate it on every goal, plot its learning curve and record a video of it."""
 
-    `_train` parses the arguments, because the flags depend on the agent and their defaults on the environment.
+    agent: Annotated[Positional[str], tyro.conf.arg(metavar="AGENT")]
+    """Train this agent."""
+    env_id: EnvId
+    """Train on this id; `gc-envs list` shows all ids."""
+    preset: str = "default"
+    """Start from these named settings; "paper" names the published ones."""
+    env_kwargs: EnvKwargs = ()
+    """Make the environment with these arguments, such as size=12."""
+    run_dir: Path | None = None
+    """Write to this run folder; by default, to a new one under runs/."""
+    resume: bool = False
+    """Continue from the newest checkpoint of --run-dir; all other flags must be those of its start."""
+    options: Annotated[TrainOptions, tyro.conf.arg(name="evaluation and log")] = field(default_factory=TrainOptions)
+    """These flags change nothing of what is learned."""
 
-    Args:
-        agent: Train this agent.
-        env_id: Train on this id; `gc-envs list` shows all ids.
-        preset: Start from these named settings; "paper" names the published ones.
-        env_kwargs: Make the environment with these arguments, such as size=12.
-        run_dir: Write to this run folder; by default, to a new one under runs/.
-        resume: Continue from the newest checkpoint of --run-dir; all other flags must be those of its start.
+
+def train(argv: list[str]) -> None:
+    """Parse the words after `gc-envs train`, twice, and train.
+
+    The first time finds agent, environment and preset, on which the flags of the config and their defaults depend.
     """
+    parse = functools.partial(tyro.cli, prog="gc-envs train", config=(OmitArgPrefixes,))
+    without_help = [word for word in argv if word not in ("-h", "--help")]
+    if len(without_help) < 2:  # shows the help, or raises the error that names what is missing
+        more = "`gc-envs train AGENT ID --help` also shows the settings of the agent."
+        description = f"{TrainArguments.__doc__} {more}\n\nAgents: {', '.join(LEARNERS)}."
+        parse(TrainArguments, args=_help_alone(argv), description=description)
+    first, _ = parse(TrainArguments, args=without_help, add_help=False, return_unknown_args=True)
+    env_kwargs = parse_env_kwargs(first.env_id, first.env_kwargs)
+    config_class = get_learner(first.agent).config_class
+    defaults = config_class(**preset(first.agent, first.preset, first.env_id, env_kwargs))
+
+    def run(
+        given: Annotated[TrainArguments, tyro.conf.arg(name="")],
+        config: Annotated[config_class, tyro.conf.arg(name=first.agent)] = defaults,  # type: ignore[valid-type]
+    ) -> None:
+        from gc_envs.training.train import train_run
+
+        train_run(
+            given.agent, given.env_id, config, env_kwargs=env_kwargs, options=given.options, run_dir=given.run_dir,
+            resume=given.resume,
+        )  # fmt: skip
+
+    parse(run, args=_help_alone(argv), description=TrainArguments.__doc__)
 
 
 def evaluate(
-    run: Path,
+    run: RunFolder,
     *,
     env_id: str | None = None,
     episodes_per_goal: int = 1,
     episodes: int = 100,
-    goal: tuple[str, ...] = (),
+    goal: GoalNames = (),
     seed: int = 0,
     max_steps: int | None = None,
     json: Path | None = None,
@@ -152,9 +220,9 @@ def evaluate(
 
 
 def render(
-    run: Path,
+    run: RunFolder,
     *,
-    goal: tuple[str, ...] = (),
+    goal: GoalNames = (),
     seed: int = 0,
     max_steps: int | None = None,
     out: Path | None = None,
@@ -185,7 +253,7 @@ def render(
 
 
 def play(
-    env_id: str, *, goal: str | None = None, seed: int | None = None, env_kwargs: tuple[str, ...] = ()
+    env_id: EnvId, *, goal: str | None = None, seed: int | None = None, env_kwargs: EnvKwargs = ()
 ) -> None:  # fmt: skip
     """Play an environment with the keyboard, beside a list of its goals that shows which of them hold.
 
@@ -200,11 +268,14 @@ def play(
     run_play(env_id, goal=goal, seed=seed, env_kwargs=parse_env_kwargs(env_id, env_kwargs))
 
 
-def benchmark(name: str | None = None, *arguments: str, json: Path | None = None) -> None:
+def benchmark(
+    name: BenchmarkName = None, *, arguments: Suppress[tuple[str, ...]] = (), json: Path | None = None
+) -> None:  # fmt: skip
     """Run a benchmark of the repository's benchmarks/ folder; arguments after "--" go to its script.
 
     Args:
         name: Run this benchmark; without a name, list all of them.
+        arguments: Pass these arguments to the script.
         json: Write the result to this JSON file.
     """
     import runpy
@@ -215,7 +286,7 @@ def benchmark(name: str | None = None, *arguments: str, json: Path | None = None
     if name is None:
         width = max(map(len, scripts))
         for script, path in scripts.items():
-            print(f"{script:<{width}}  {summary(ast.get_docstring(ast.parse(path.read_text())) or '')}")
+            print(f"{script:<{width}}  {summary(ast.get_docstring(ast.parse(path.read_text())))}")
         return
     if name not in scripts:
         raise ValueError(f"unknown benchmark {name!r}; known: {', '.join(scripts)}")
@@ -229,10 +300,10 @@ def benchmark_scripts() -> dict[str, Path]:
     return {path.stem: path for path in sorted(BENCHMARKS.glob("*.py")) if not path.stem.startswith("_")}
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
+COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_ids,
     "goals": goals,
-    "train": train,
+    "train": TrainArguments,
     "evaluate": evaluate,
     "render": render,
     "play": play,
@@ -240,59 +311,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
-def make_train_parser(config: Any = None, agent: str = "AGENT", env_id: str = "ID") -> Parser:
-    """Make the parser of `train`, with flags for the fields of `config` if there is one and these as their defaults."""
-    from gc_envs.agents import LEARNERS
-    from gc_envs.training.options import TrainOptions
-
-    parser = Parser(
-        prog=f"gc-envs train {agent} {env_id}", usage="gc-envs train AGENT ID [FLAGS]", description=summary(train),
-        epilog=f"Agents: {', '.join(LEARNERS)}."
-        + ("" if config else " `gc-envs train AGENT ID --help` also shows the settings of the agent."),
-    )  # fmt: skip
-    for argument in function_arguments(train):
-        argument.add_to(parser)
-    _add_group(parser, "evaluations and logs", field_arguments(TrainOptions()))
-    if config is not None:
-        _add_group(parser, f"settings of {agent}", field_arguments(config))
-    return parser
-
-
-def _add_group(parser: Parser, title: str, arguments: Sequence[Argument]) -> None:
-    group = parser.add_argument_group(title)
-    for argument in arguments:
-        argument.add_to(group)
-
-
-def _train(argv: list[str]) -> int:
-    """Run `train` in two passes: the first finds agent, environment and preset, on which the flags depend."""
-    from gc_envs.agents import get_learner
-    from gc_envs.agents.presets import preset
-    from gc_envs.training.options import TrainOptions
-    from gc_envs.training.signals import Interrupted
-
-    without_help = [word for word in argv if word not in ("-h", "--help")]
-    if len(without_help) < 2:
-        make_train_parser().parse_args(argv)  # shows the help, or raises the error that names what is missing
-    first, _ = make_train_parser().parse_known_args(without_help)
-    learner = get_learner(first.agent)
-    env_kwargs = parse_env_kwargs(first.env_id, first.env_kwargs)
-    defaults = learner.config_class(**preset(first.agent, first.preset, first.env_id, env_kwargs))
-
-    parsed = make_train_parser(defaults, first.agent, first.env_id).parse_args(argv)
-    config = dataclasses.replace(defaults, **values(field_arguments(defaults), parsed))
-    options = TrainOptions(**values(field_arguments(TrainOptions()), parsed))
-    try:
-        from gc_envs.training.train import train_run
-
-        train_run(
-            parsed.agent, parsed.env_id, config, env_kwargs=env_kwargs, options=options, run_dir=parsed.run_dir,
-            resume=parsed.resume,
-        )  # fmt: skip
-    except Interrupted as stop:
-        print(stop, file=sys.stderr)
-        return 128 + stop.signum
-    return 0
+def summary(docstring: str | None) -> str:
+    """Return the first paragraph of a docstring in one line."""
+    return " ".join((docstring or "").split("\n\n")[0].split())
 
 
 def parse_env_kwargs(env_id: str, pairs: Sequence[str]) -> dict[str, Any]:
@@ -309,27 +330,15 @@ def parse_env_kwargs(env_id: str, pairs: Sequence[str]) -> dict[str, Any]:
         name, separator, text = pair.partition("=")
         if not separator or name not in allowed:
             raise ValueError(f"{env_id} takes no {pair!r}; write NAME=VALUE with NAME one of {', '.join(allowed)}")
-        if name == "goals":  # names or indices
-            parsed[name] = [int(goal) if goal.isdecimal() else goal for goal in text.split(",")]
-        else:
-            parsed[name] = _typed(name, text, allowed[name])
+        kind = allowed[name]
+        try:
+            if name == "goals":  # names or indices
+                parsed[name] = [int(goal) if goal.isdecimal() else goal for goal in text.split(",")]
+            else:
+                parsed[name] = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+        except (ValueError, KeyError):
+            raise ValueError(f"{name}={text!r} is not of type {getattr(kind, '__name__', kind)}") from None
     return parsed
-
-
-def _typed(name: str, text: str, kind: Any) -> Any:
-    """Convert `text`, the value of the argument `name`, to `kind`."""
-    convert: Callable[[str], Any] = kind
-    if kind is bool:
-        convert = {"true": True, "false": False}.__getitem__
-        text = text.lower()
-    try:
-        return convert(text)
-    except (ValueError, KeyError):
-        raise ValueError(f"{name}={text!r} is not of type {getattr(kind, '__name__', kind)}") from None
-
-
-def _cache_dir() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gc_envs"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The benchmarks and their committed results: one command line, one layout."""
 
 import ast
-import dataclasses
 import importlib
 import json
 import shlex
@@ -10,10 +9,7 @@ import sys
 
 import pytest
 
-from gc_envs.agents import get_learner
-from gc_envs.agents.presets import preset
-from gc_envs.cli import BENCHMARKS, benchmark_scripts, main, make_train_parser, parse_env_kwargs, summary
-from gc_envs.flags import field_arguments, values
+from gc_envs.cli import BENCHMARKS, benchmark_scripts, main, summary
 
 SCRIPTS = benchmark_scripts()
 RESULTS = sorted((BENCHMARKS / "results").glob("**/*.json"))
@@ -111,21 +107,28 @@ def test_figures_are_drawn_from_results_alone(path, in_benchmarks, tmp_path):
     assert (tmp_path / "figure.png").stat().st_size > 10_000
 
 
-def config(command):
-    """The environment and the settings of a `gc-envs train` command."""
-    argv = shlex.split(command)[2:]
-    first, _ = make_train_parser().parse_known_args(argv)
-    env_kwargs = parse_env_kwargs(first.env_id, first.env_kwargs)
-    learner = get_learner(first.agent)
-    defaults = learner.config_class(**preset(first.agent, first.preset, first.env_id, env_kwargs))
-    parsed = make_train_parser(defaults).parse_args(argv)
-    return first.env_id, env_kwargs, dataclasses.replace(defaults, **values(field_arguments(defaults), parsed))
+@pytest.fixture
+def config(monkeypatch):
+    """A function that returns the environment, its arguments and the settings of a `gc-envs train` command."""
+    from gc_envs.training import train
+
+    seen = []
+    monkeypatch.setattr(
+        train, "train_run",
+        lambda agent, env_id, config, *, env_kwargs, **_: seen.append((env_id, env_kwargs, config)),
+    )  # fmt: skip
+
+    def parse(command):
+        assert main(shlex.split(command)[1:]) == 0
+        return seen.pop()
+
+    return parse
 
 
 @pytest.mark.parametrize(
     "path", [path for path in RESULTS if '"name": "reengage"' in path.read_text()], ids=lambda p: p.stem
 )
-def test_the_presets_are_the_settings_that_the_results_were_made_with(path, in_benchmarks, tmp_path):
+def test_the_presets_are_the_settings_that_the_results_were_made_with(path, in_benchmarks, config, tmp_path):
     pytest.importorskip("sb3_contrib")
     result = json.loads(path.read_text())
     runs = in_benchmarks("_runs")

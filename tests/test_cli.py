@@ -1,20 +1,25 @@
 """Every command of `gc-envs`, and one clear line with exit code 2 for what cannot be done."""
 
-import argparse
+import inspect
 import json
 import os
+import re
 import subprocess
 import sys
+from contextlib import nullcontext
 
+import docstring_parser
 import pytest
 from tiny_run import contents
 
 import gc_envs
+from gc_envs import cli
 from gc_envs.agents import LEARNERS, get_learner
 from gc_envs.agents.presets import preset
-from gc_envs.cli import main, make_parser, make_train_parser, parse_env_kwargs
+from gc_envs.cli import COMMANDS, main, parse_env_kwargs, summary
 from gc_envs.registration import ROWS
 from gc_envs.training.checkpoint import list_checkpoints
+from gc_envs.training.options import TrainOptions
 
 HEAVY = {"jax", "torch", "mujoco", "flax", "optax", "craftax", "matplotlib", "rich", "PIL"}
 
@@ -103,41 +108,88 @@ def is_sentence(text):
     return len(text.split()) > 2 and text[0].isupper() and text.endswith(".")
 
 
-def undocumented(parser):
-    """The arguments of a parser, and of the parsers of its commands, whose help is no whole sentence."""
-    found = [] if is_sentence(parser.description) else [parser.prog]
-    for action in parser._actions:
-        if action.nargs == argparse.PARSER:
-            assert all(is_sentence(choice.help) for choice in action._choices_actions)
-            found += [name for command in action.choices.values() for name in undocumented(command)]
-        elif not is_sentence(action.help.split(" (default: ")[0]):
-            found.append(f"{parser.prog}: {action.dest}")
-    return found
+def sentences(documented):
+    """What is said about each argument of a function, or about each field of a dataclass, by name."""
+    kinds = documented.__mro__[-2::-1] if isinstance(documented, type) else [documented]
+    entries = [entry for kind in kinds for entry in docstring_parser.parse_from_object(kind).params]
+    said = {entry.arg_name: entry.description for entry in entries}
+    return {name: " ".join(said.get(name, "").split()) for name in inspect.signature(documented).parameters}
 
 
-def test_every_command_and_argument_says_in_a_sentence_what_it_does():
-    assert undocumented(make_parser()) == []
+@pytest.fixture
+def shown(capsys, monkeypatch):
+    """A function that returns the help of a command without boxes and line breaks."""
+    monkeypatch.setenv("COLUMNS", "100")  # so that tyro does not put boxes side by side
+
+    def show(*argv):
+        with pytest.raises(SystemExit) as stop:
+            main([*argv, "--help"])
+        assert stop.value.code == 0
+        return " ".join(re.sub("[│╭╮╰╯─•]", " ", capsys.readouterr().out).split())
+
+    return show
+
+
+def test_every_command_says_in_a_sentence_what_it_does(shown):
+    text = shown()
+    for name, command in COMMANDS.items():
+        assert is_sentence(summary(inspect.getdoc(command)))
+        assert f"{name} {summary(inspect.getdoc(command))}" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_argument_says_in_a_sentence_what_it_does(name, shown):
+    text = shown(name)
+    said = sentences(COMMANDS[name])
+    if name == "benchmark":
+        del said["arguments"]  # they stand after "--"
+    if name == "train":
+        said |= sentences(TrainOptions)
+    assert [argument for argument, sentence in said.items() if not is_sentence(sentence)] == []
+    assert [argument for argument, sentence in said.items() if sentence not in text] == []
 
 
 @pytest.mark.parametrize("agent", LEARNERS)
-def test_every_setting_of_every_agent_says_in_a_sentence_what_it_does(agent):
+def test_every_setting_of_every_agent_says_in_a_sentence_what_it_does(agent, shown):
     if "sb3" in LEARNERS[agent]:
         pytest.importorskip("sb3_contrib")
-    assert undocumented(make_train_parser(get_learner(agent).config_class(), agent)) == []
+    said = sentences(get_learner(agent).config_class)
+    text = shown("train", agent, "GC-Gridworld-v0")
+    assert [setting for setting, sentence in said.items() if not is_sentence(sentence)] == []
+    assert [setting for setting, sentence in said.items() if sentence not in text] == []
 
 
-def test_help_of_train_names_what_to_give(capsys):
-    with pytest.raises(SystemExit):
-        main(["train", "leo", "GC-Gridworld-v0", "--help"])
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["AGENT", "Train", "this", "agent."] in lines
-    assert ["ID", "Train", "on", "this", "id;"] in [line[:5] for line in lines]
+def test_help_of_train_names_what_to_give(shown):
+    for words in ([], ["leo"], ["leo", "GC-Gridworld-v0"]):
+        text = shown("train", *words)
+        assert "AGENT Train this agent." in text
+        assert "ID Train on this id;" in text
+
+
+def test_help_says_how_to_see_the_version_and_which_agents_there_are(shown):
+    assert "`gc-envs --version` shows the version." in shown()
+    assert f"Agents: {', '.join(LEARNERS)}." in shown("train")
+
+
+def test_tyro_has_the_private_hook_that_makes_errors_one_line():
+    assert cli.on_parse_error is not nullcontext
+
+
+def test_without_the_hook_tyro_shows_its_own_errors(capsys, monkeypatch):
+    monkeypatch.setattr(cli, "on_parse_error", nullcontext)
+    with pytest.raises(SystemExit) as stop:
+        main(["goals"])
+    assert stop.value.code == 2
+    assert "Missing from gc-envs goals" in capsys.readouterr().err
+
+
+def test_an_event_that_has_changed_is_left_to_tyro():
+    assert cli.raise_error(type("MissingArgs", (), {})()) is None
+    assert cli.raise_error(type("NewKindOfError", (), {})()) is None
 
 
 def test_the_version_is_that_of_the_package(capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["--version"])
-    assert stop.value.code == 0
+    assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"gc-envs {gc_envs.__version__}\n"
 
 
@@ -184,17 +236,18 @@ TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
         (["render", "{run}", "--goal", "position/0-99"], "unknown goal 'position/0-99'"),
         (["play", "GC-Gridwold-v0"], "unknown environment id"),
         (["benchmark", "nothing"], "unknown benchmark 'nothing'"),
-        ([], "arguments are required: COMMAND; see gc-envs --help"),
-        (["lsit"], "invalid choice: 'lsit'"),
+        ([], "no command; known: list, goals, train"),
+        (["lsit"], "unknown command 'lsit'; known: list, goals, train"),
         (["list", "--colour"], "unrecognized arguments: --colour"),
-        (["goals"], "required: ID; see gc-envs goals --help"),
+        (["goals"], "arguments are required: ID; add --help to see what there is"),
         (["render"], "required: RUN"),
-        (["evaluate", "{run}", "--seed", "half"], "--seed: invalid int value: 'half'"),
-        (["train"], "required: AGENT, ID; see gc-envs train AGENT ID --help"),
-        (["train", "leo"], "required: ID; see gc-envs train AGENT ID --help"),
+        (["evaluate", "{run}", "--seed", "half"], "--seed: invalid literal for int() with base 10: 'half'"),
+        (["train"], "arguments are required: AGENT, ID; add --help to see what there is"),
+        (["train", "leo"], "arguments are required: ID; add --help to see what there is"),
         ([*TRAIN, "--leraning-rate", "1"], "unrecognized arguments: --leraning-rate 1"),
-        ([*TRAIN, "--width", "wide"], "--width: invalid int value: 'wide'"),
-        ([*TRAIN, "--evaluations", "1.5"], "--evaluations: invalid int value: '1.5'"),
+        ([*TRAIN, "--width"], "--width: a value is missing"),
+        ([*TRAIN, "--width", "wide"], "--width: invalid literal for int() with base 10: 'wide'"),
+        ([*TRAIN, "--evaluations", "1.5"], "--evaluations: invalid literal for int() with base 10: '1.5'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

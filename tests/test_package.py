@@ -15,7 +15,7 @@ import pytest
 import gc_envs
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = ("jax", "jaxlib", "torch", "mujoco", "flax", "optax", "craftax", "matplotlib", "rich", "PIL")
+HEAVY = ("jax", "jaxlib", "torch", "mujoco", "flax", "optax", "craftax", "matplotlib", "tyro", "rich", "PIL")
 
 
 def python(program, *, executable=sys.executable, cwd=None, **env):
