@@ -1,5 +1,6 @@
 """What the single and the vector environment share: arguments, spaces, goal options and rewards under other goals."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,14 +16,15 @@ from gc_envs.core.task import Task
 RENDER_MODES = (None, "rgb_array")
 
 
-class GoalEnvMixin:
-    """The goal side of an environment over `self.task`."""
+class GoalEnvMixin(ABC):
+    """The goal side of an environment over `self.task`, its engine and its state."""
 
     task: Task[Any]
     horizon: int
     on_success: OnSuccess
     all_goals_info: bool
     render_mode: str | None
+    np_random: np.random.Generator
     _engine: Engine
 
     def _set_task(
@@ -90,6 +92,33 @@ class GoalEnvMixin:
         """Raise ResetNeeded unless there are episodes that `method` can be about."""
         if self._engine.keys is None:
             raise gymnasium.error.ResetNeeded(f"call reset() before {method}()")
+
+    @abstractmethod
+    def _make_engine(self) -> Engine:
+        """Return a new engine for the present settings."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Return everything that decides what happens next (states, goals, clocks, random numbers), for `set_state`."""
+        self._check_reset("get_state")
+        return {"engine": self._engine.get_state(), "np_random": self.np_random.bit_generator.state}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go back to what `get_state` returned, in this or another environment of the same kind and size."""
+        self._engine.set_state(state["engine"])
+        self.np_random.bit_generator.state = state["np_random"]
+
+    def __getstate__(self) -> dict[str, Any]:  # compiled programs and simulators do not pickle, and need not
+        state = None if self._engine.keys is None else self._engine.get_state()
+        num_diverged = np.array(self._engine.num_diverged)
+        return {**self.__dict__, "_engine": None, "_engine_state": state, "_num_diverged": num_diverged}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        engine_state, num_diverged = state.pop("_engine_state"), state.pop("_num_diverged")
+        self.__dict__.update(state)
+        self._engine = self._make_engine()
+        self._engine.num_diverged = num_diverged
+        if engine_state is not None:
+            self._engine.set_state(engine_state)
 
 
 def goal_dictionary(task: Task[Any]) -> gymnasium.spaces.Dict:

@@ -116,24 +116,3 @@ class GoalEnv(GoalEnvMixin, gymnasium.Env):
             return None
         self._check_reset("render")
         return self._engine.render(0)
-
-    def get_state(self) -> dict[str, Any]:
-        """Return everything that decides what happens next (state, goal, clock, random numbers), for `set_state`."""
-        self._check_reset("get_state")
-        return {"engine": self._engine.get_state(), "np_random": self.np_random.bit_generator.state}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go back to what `get_state` returned, in this or another environment of the same kind."""
-        self._engine.set_state(state["engine"])
-        self.np_random.bit_generator.state = state["np_random"]
-
-    def __getstate__(self) -> dict[str, Any]:  # compiled programs and simulators do not pickle, and need not
-        state = None if self._engine.keys is None else self._engine.get_state()
-        return {**self.__dict__, "_engine": None, "_engine_state": state}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        engine_state = state.pop("_engine_state")
-        self.__dict__.update(state)
-        self._engine = self._make_engine()
-        if engine_state is not None:
-            self._engine.set_state(engine_state)

@@ -246,29 +246,6 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
         self._check_reset("render")
         return tuple(self._engine.render(index) for index in self.render_envs)
 
-    def get_state(self) -> dict[str, Any]:
-        """Return everything that decides what happens next in all environments, for `set_state`."""
-        self._check_reset("get_state")
-        return {"engine": self._engine.get_state(), "np_random": self.np_random.bit_generator.state}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go back to what `get_state` returned, in this or another environment of the same kind and size."""
-        self._engine.set_state(state["engine"])
-        self.np_random.bit_generator.state = state["np_random"]
-
-    def __getstate__(self) -> dict[str, Any]:  # compiled programs and simulators do not pickle, and need not
-        state = None if self._engine.keys is None else self._engine.get_state()
-        num_diverged = np.array(self._engine.num_diverged)
-        return {**self.__dict__, "_engine": None, "_engine_state": state, "_num_diverged": num_diverged}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        engine_state, num_diverged = state.pop("_engine_state"), state.pop("_num_diverged")
-        self.__dict__.update(state)
-        self._engine = self._make_engine()
-        self._engine.num_diverged = num_diverged
-        if engine_state is not None:
-            self._engine.set_state(engine_state)
-
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Return what every environment answers: all share one task, so it is worked out once and repeated."""
         attribute = getattr(self, name)
