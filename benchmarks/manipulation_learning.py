@@ -1,16 +1,16 @@
 """Train Stable-Baselines3's agents on the robot tasks, beside what was published about the sources of these tasks.
 
-The comparisons are reach, push, pick_and_place, slide, hand_reach and lanes. How they are run, stopped and continued is
-described in `_runs.py`. The settings are the agents' own defaults for these environments
+The comparisons are reach, push, pick_and_place, slide, hand_reach and num_envs. How they are run, stopped and
+continued is described in `_runs.py`. The settings are the agents' own defaults for these environments
 (`gc_envs/agents/presets.py`). The published figures are read off plots of arXiv 2312.13788, +- 0.02: one environment
-and an update for every step there, 32 environments and an update for every eighth step here. `lanes` compares numbers
-of environments and of steps per update by the time that training takes.
+and an update for every step there, 32 environments and an update for every eighth step here. `num_envs` compares
+numbers of environments and of steps per update by the time that training takes.
 """
 
 from _runs import Comparison, compare
 
 
-def _lanes(num_envs: int, steps: int, batch_size: int = 256, normalize: bool = False) -> tuple[str, ...]:
+def _settings(num_envs: int, steps: int, batch_size: int = 256, normalize: bool = False) -> tuple[str, ...]:
     """Return the settings for one update per `steps` steps of `num_envs` environments."""
     return (
         "her-sac", "--num-envs", str(num_envs), "--gradient-steps", str(num_envs // steps),
@@ -38,13 +38,13 @@ COMPARISONS = {
         ("GC-HandReach-v0", "--env-kwargs", "exclude_achieved=False"), 500_000, 20_000, 1,
         {"baseline": ("her-ddpg",), "reengage": ("reengage-ddpg",)}, metric="success_last",
     ),
-    "lanes": Comparison(
+    "num_envs": Comparison(
         ("GC-PandaReach-v0",), 10_000, 500, 3,
         {
-            "1 environment, an update per step": _lanes(1, 1),
-            "8 environments, one per 2 steps": _lanes(8, 2),
-            "32 environments, one per 8": _lanes(32, 8),
-            "32 environments, one per 8, 512, normalized": _lanes(32, 8, 512, normalize=True),
+            "1 environment, an update per step": _settings(1, 1),
+            "8 environments, one per 2 steps": _settings(8, 2),
+            "32 environments, one per 8": _settings(32, 8),
+            "32 environments, one per 8, 512, normalized": _settings(32, 8, 512, normalize=True),
         },
         by_minutes=True,
     ),

@@ -1,4 +1,4 @@
-"""Stable-Baselines3's DQN with hindsight on many Gridworld lanes at once.
+"""Stable-Baselines3's DQN with hindsight on many Gridworld environments at once.
 
 `SB3VecEnv` makes any vector environment one of SB3's. `AchievedGoalHerReplayBuffer` is SB3's `HerReplayBuffer` for
 finite goal sets: it commands one of the goals that a later state achieved, and relabels `done` with the reward, because
@@ -19,10 +19,10 @@ from gc_envs.evaluation import format_table
 from gc_envs.wrappers import AchievedGoalHerReplayBuffer, SB3VecEnv
 
 
-def main(steps: int = 3_000, size: int = 5, seed: int = 0, lanes: int = 8) -> float:
-    """Train for `steps` steps of all lanes together, print the success table and return the share of goals reached."""
+def main(steps: int = 3_000, size: int = 5, seed: int = 0, num_envs: int = 8) -> float:
+    """Train for `steps` steps in all, print the success table and return the share of goals that are reached."""
     torch.set_num_threads(1)  # so small a network is fastest on one core
-    envs = gymnasium.make_vec("gc_envs:GC-Gridworld-v0", num_envs=lanes, size=size, horizon=20)
+    envs = gymnasium.make_vec("gc_envs:GC-Gridworld-v0", num_envs=num_envs, size=size, horizon=20)
     model = DQN(
         "MultiInputPolicy",
         SB3VecEnv(envs),
@@ -51,5 +51,5 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=3_000)
     parser.add_argument("--size", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--lanes", type=int, default=8)
+    parser.add_argument("--num-envs", type=int, default=8)
     main(**vars(parser.parse_args()))

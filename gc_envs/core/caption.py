@@ -7,9 +7,9 @@ def add_caption(frame: np.ndarray, text: str, success: bool) -> np.ndarray:
     """Return `frame`, uint8 [H, W, 3], with a caption below it: uint8 [H + 30, W, 3].
 
     Args:
-        frame: the picture.
-        text: what the caption says; it is set smaller where it would not fit.
-        success: whether the goal holds, which turns the caption from orange to green.
+        frame: The picture.
+        text: What the caption says; it is set smaller where it would not fit.
+        success: Whether the goal holds, which turns the caption from orange to green.
     """
     from PIL import Image, ImageDraw, ImageFont
 

@@ -139,10 +139,10 @@ def step_envs(env: BatchEnv, rules: Rules, envs: EnvState, done: Array, actions:
     end on this one; DISABLED resets none.
 
     Args:
-        env: the environments.
-        rules: the autoreset mode, and what the infos hold.
-        envs: their states.
-        done: bool [N], the environments that ended on the last step.
+        env: The environments.
+        rules: The autoreset mode, and what the infos hold.
+        envs: Their states.
+        done: The environments that ended on the last step, bool [N].
         actions: [N, ...].
     """
     mode = rules.autoreset_mode

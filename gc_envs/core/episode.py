@@ -23,7 +23,7 @@ class OnSuccess(Enum):
         """Return the member called `value`.
 
         Raises:
-            ValueError: if there is none; the message lists the names.
+            ValueError: If there is none; the message lists the names.
         """
         try:
             return cls(value)
@@ -84,12 +84,12 @@ def evaluate_step(
     """Advance the clock by the step that led to `achieved`, and evaluate that step.
 
     Args:
-        goals: the goal space.
-        episode: the episode before the step.
-        achieved: what the state after the step achieves, [..., d].
-        terminal: whether that state ends the episode whatever the goal, bool [...].
-        horizon: the number of steps after which an episode is truncated.
-        on_success: what reaching the desired goal does.
+        goals: The goal space.
+        episode: The episode before the step.
+        achieved: What the state after the step achieves, [..., d].
+        terminal: Whether that state ends the episode whatever the goal, bool [...].
+        horizon: The number of steps after which an episode is truncated.
+        on_success: What reaching the desired goal does.
 
     Returns:
         The episode after the step, with the same desired goal, and the outcome. Both `terminated` and `truncated` may

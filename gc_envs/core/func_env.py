@@ -29,10 +29,10 @@ class FuncGoalEnv:
     `_all` take N of them. All are pure, and the object hashes by identity, so they can be jitted.
 
     Args:
-        task: the task.
-        horizon: the number of steps after which an episode is truncated.
-        on_success: what reaching the desired goal does.
-        pool: the number of start states that `reset_where` computes at a time.
+        task: The task.
+        horizon: The number of steps after which an episode is truncated.
+        on_success: What reaching the desired goal does.
+        pool: The number of start states that `reset_where` computes at a time.
     """
 
     task: Task[Any]
@@ -54,8 +54,8 @@ class FuncGoalEnv:
         """Start an episode.
 
         Args:
-            key: raw key, uint32 [2]; it is consumed, and its successor is kept in the state.
-            sample_goal: what gives the desired goal; default the task's own `sample_goal`.
+            key: Raw key, uint32 [2]; it is consumed, and its successor is kept in the state.
+            sample_goal: What gives the desired goal; default the task's own `sample_goal`.
         """
         key, start_key, goal_key = _split(key, 3)
         state = self.task.reset(_typed(start_key))
@@ -70,9 +70,9 @@ class FuncGoalEnv:
         state that it was in, and its episode ends.
 
         Args:
-            env: one environment's state.
-            action: one member of the task's action space.
-            sample_goal: what gives the next desired goal under `OnSuccess.RESAMPLE`; default the task's own.
+            env: One environment's state.
+            action: One member of the task's action space.
+            sample_goal: What gives the next desired goal under `OnSuccess.RESAMPLE`; default the task's own.
         """
         key, step_key, goal_key = _split(env.key, 3)
         state, diverged = self.task.step(_typed(step_key), env.state, action), jnp.array(False)
@@ -131,12 +131,12 @@ class FuncGoalEnv:
         state can cost as much as 15 steps), and never a start state that two environments share.
 
         Args:
-            envs: the states of N environments.
-            mask: bool [N].
-            sample_goal: what gives the desired goals; default the task's own `sample_goal`.
-            desired: float32 [N, D], goals to use instead of sampled ones where `given`.
-            given: bool [N]; required with `desired`.
-            observation: observations [N, ...] of `envs`, to be brought up to date where `mask`.
+            envs: The states of N environments.
+            mask: Which environments, bool [N].
+            sample_goal: What gives the desired goals; default the task's own `sample_goal`.
+            desired: Goals, float32 [N, D], to use instead of sampled ones where `given`.
+            given: Where they are used, bool [N]; required with `desired`.
+            observation: Observations [N, ...] of `envs`, to be brought up to date where `mask`.
 
         Returns:
             The states, and the observations (None if none were given).

@@ -39,8 +39,8 @@ class GoalEnvMixin(ABC):
         """Check and keep the arguments that both environments take.
 
         Raises:
-            ValueError: for a value that is not allowed, which it names.
-            TypeError: for what is no task.
+            ValueError: For a value that is not allowed, which it names.
+            TypeError: For what is no task.
         """
         if not isinstance(task, Task):
             raise TypeError(f"task must be a Task, got {task!r}; make one by id with gc_envs.make_task(id, ...)")
@@ -65,7 +65,7 @@ class GoalEnvMixin(ABC):
         Args:
             achieved_goal: [..., d], an array of NumPy, JAX or torch with any batch axes.
             desired_goal: [..., D], of the same library.
-            info: ignored, so it may be a list of dictionaries as Stable-Baselines3 passes it.
+            info: Ignored, so it may be a list of dictionaries as Stable-Baselines3 passes it.
 
         Returns:
             float32 [...].
@@ -134,7 +134,7 @@ def check_options(options: Mapping[str, Any] | None, allowed: tuple[str, ...]) -
     """Return a copy of the options given to `reset`.
 
     Raises:
-        ValueError: for an unknown option, which it names.
+        ValueError: For an unknown option, which it names.
     """
     unknown = sorted(set(options or {}) - set(allowed))
     if unknown:
@@ -146,7 +146,7 @@ def check_actions(space: gymnasium.Space[Any], actions: Any, batch: tuple[int, .
     """Return `actions` as an array of shape `batch` + that of `space`.
 
     Raises:
-        ValueError: for a wrong shape, a discrete action out of range, or, without a batch, a number that is not finite.
+        ValueError: For a wrong shape, a discrete action out of range, or, without a batch, a number that is not finite.
             In a batch such a number ends the episode of its environment alone: see `FuncGoalEnv.step`.
     """
     array = np.asarray(actions)

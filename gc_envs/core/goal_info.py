@@ -15,10 +15,10 @@ def goal_observation(goals: GoalSpace, observation: Any, achieved: Array, desire
     """Return Gymnasium's goal dictionary.
 
     Args:
-        goals: the goal space.
-        observation: what the task observes, [...] on every leaf.
-        achieved: what the states achieve, [..., d].
-        desired: the desired goals, [..., D].
+        goals: The goal space.
+        observation: What the task observes, [...] on every leaf.
+        achieved: What the states achieve, [..., d].
+        desired: The desired goals, [..., D].
     """
     return {"observation": observation, "achieved_goal": goals.achieved_goal(achieved), "desired_goal": desired}
 
@@ -29,11 +29,11 @@ def goal_info(
     """Return the info dictionary about states that achieve `achieved` [..., d].
 
     Args:
-        goals: the goal space.
-        achieved: what the states achieve, [..., d].
-        episode: the episodes that the states are in.
-        success: what to report under "is_success", bool [...].
-        all_goals_info: whether to add "all_goals".
+        goals: The goal space.
+        achieved: What the states achieve, [..., d].
+        episode: The episodes that the states are in.
+        success: What to report under "is_success", bool [...].
+        all_goals_info: Whether to add "all_goals".
 
     Returns:
         `is_success` bool [...], `goal` int32 [...] (the index of the desired goal, -1 if it is not in the set), and

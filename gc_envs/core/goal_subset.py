@@ -16,11 +16,11 @@ def restrict(task: Task[State], goals: Sequence[Any]) -> Task[State]:
     """Return `task` with its all-goals set, and the goals that it samples, cut down to `goals`.
 
     Args:
-        task: the task.
-        goals: names, indices or arrays.
+        task: The task.
+        goals: Names, indices or arrays.
 
     Raises:
-        ValueError: for no goals, for one that the task does not have, and where goals are sets of points.
+        ValueError: For no goals, for one that the task does not have, and where goals are sets of points.
     """
     if isinstance(goals, str) or len(goals) == 0:
         raise ValueError(f"goals must be a list of at least one goal, got {goals!r}")

@@ -27,9 +27,9 @@ class GoalEnv(GoalEnvMixin, gymnasium.Env):
     It is an engine of one environment, so it does what each environment of a `GoalVectorEnv` does.
 
     Args:
-        task: the task; `gymnasium.make(id)` makes one by its id.
+        task: The task; `gymnasium.make(id)` makes one by its id.
         render_mode: None or "rgb_array".
-        horizon: the number of steps after which an episode is truncated; default the task's own.
+        horizon: The number of steps after which an episode is truncated; default the task's own.
         on_success: "terminate", "continue" or "resample"; default the task's own.
         all_goals_info: False leaves `info["all_goals"]` out.
 
@@ -82,13 +82,13 @@ class GoalEnv(GoalEnvMixin, gymnasium.Env):
         """Give the episode under way another goal; state and clock go on.
 
         Args:
-            goal: a name, an index or an array.
+            goal: A name, an index or an array.
 
         Returns:
             The observation and the info, as `reset` does.
 
         Raises:
-            ValueError: for what is no goal of this environment.
+            ValueError: For what is no goal of this environment.
         """
         desired = self.goals.encode(goal)
         self._check_reset("set_goal")

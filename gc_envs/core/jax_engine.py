@@ -18,16 +18,16 @@ class JaxEngine:
     """`Engine` over a JAX task.
 
     Args:
-        task: the task.
+        task: The task.
         num_envs: N.
-        rules: the autoreset mode, and what the infos hold.
-        horizon: the number of steps after which an episode is truncated.
-        on_success: what reaching the desired goal does.
-        array: the library of the reports' arrays: "numpy" (fresh writable arrays), "jax" (device arrays, not copied)
+        rules: The autoreset mode, and what the infos hold.
+        horizon: The number of steps after which an episode is truncated.
+        on_success: What reaching the desired goal does.
+        array: The library of the reports' arrays: "numpy" (fresh writable arrays), "jax" (device arrays, not copied)
             or "torch" (the same memory).
-        pool: the number of start states computed at a time; default `default_pool`.
-        device: the JAX device or sharding that the environments live on; default JAX's own.
-        keep_history: whether to keep the earlier states of each episode, for tasks that render them.
+        pool: The number of start states computed at a time; default `default_pool`.
+        device: The JAX device or sharding that the environments live on; default JAX's own.
+        keep_history: Whether to keep the earlier states of each episode, for tasks that render them.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ def make_engine(
     """Return `num_envs` environments of `task`: compiled, or over a simulator outside JAX where the task has one.
 
     Raises:
-        ValueError: for arrays of another library than NumPy over a simulator outside JAX.
+        ValueError: For arrays of another library than NumPy over a simulator outside JAX.
     """
     simulator = task.make_simulator(num_envs)
     if simulator is None:

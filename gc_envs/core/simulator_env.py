@@ -23,10 +23,10 @@ class SimulatorGoalEnv:
     it does not depend on what the other environments do.
 
     Args:
-        simulator: the simulations.
-        goals: the goal space.
-        horizon: the number of steps after which an episode is truncated.
-        on_success: what reaching the desired goal does.
+        simulator: The simulations.
+        goals: The goal space.
+        horizon: The number of steps after which an episode is truncated.
+        on_success: What reaching the desired goal does.
     """
 
     simulator: BatchSimulator

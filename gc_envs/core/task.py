@@ -26,17 +26,17 @@ class Task(ABC, Generic[State]):
     (`jax.random.PRNGKey`). A state is a pytree whose leaves always keep their shape and dtype.
 
     Attributes:
-        goals: the goal space.
-        observation_space: the space of what `observe` returns, without the goal.
-        action_space: the space of actions.
-        horizon: the number of steps after which an episode is truncated, as in the task's source.
-        on_success: what reaching the desired goal does, as in the task's source: see `episode.OnSuccess`.
-        render_fps: the frames per second at which a video runs at the task's own speed.
-        renders_history: whether `render` takes `history`, the earlier states of the episode.
-        backend: what computes the dynamics; environments name it in their metadata.
-        one_hot_spec: the categories of an integer observation, for networks that one-hot encode them; None where the
+        goals: The goal space.
+        observation_space: The space of what `observe` returns, without the goal.
+        action_space: The space of actions.
+        horizon: The number of steps after which an episode is truncated, as in the task's source.
+        on_success: What reaching the desired goal does, as in the task's source: see `episode.OnSuccess`.
+        render_fps: The frames per second at which a video runs at the task's own speed.
+        renders_history: Whether `render` takes `history`, the earlier states of the episode.
+        backend: What computes the dynamics; environments name it in their metadata.
+        one_hot_spec: The categories of an integer observation, for networks that one-hot encode them; None where the
             observation has none.
-        compiler_options: the options for the outermost `jax.jit` around this task's functions.
+        compiler_options: The options for the outermost `jax.jit` around this task's functions.
     """
 
     goals: GoalSpace
@@ -93,10 +93,10 @@ class Task(ABC, Generic[State]):
         Where `renders_history`, it also takes `history`, a sequence of the episode's earlier states, oldest first.
 
         Args:
-            state: one state.
-            desired_goal: the goal to show in the frame, [D]; default none.
+            state: One state.
+            desired_goal: The goal to show in the frame, [D]; default none.
 
         Raises:
-            NotImplementedError: where the task has no frames.
+            NotImplementedError: Where the task has no frames.
         """
         raise NotImplementedError(f"{type(self).__name__} renders no frames")

@@ -36,23 +36,23 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
     `reset(options={"goal": one})` gives all environments the same goal, `options={"goals": [N of them]}` one each.
 
     Args:
-        task: the task; `gymnasium.make_vec(id, num_envs=N)` makes one by its id.
+        task: The task; `gymnasium.make_vec(id, num_envs=N)` makes one by its id.
         num_envs: N.
-        array: the library of all arrays returned: "numpy" (fresh writable arrays), "jax" (device arrays, not copied) or
+        array: The library of all arrays returned: "numpy" (fresh writable arrays), "jax" (device arrays, not copied) or
             "torch" (the same memory). In the last two, `final_obs` and `final_info` are batched trees in which only
             the environments of the mask count.
-        autoreset_mode: a member of Gymnasium's enum, or its value.
+        autoreset_mode: A member of Gymnasium's enum, or its value.
         render_mode: None or "rgb_array".
-        render_envs: the indices of the environments that `render` shows; default all.
-        horizon: the number of steps after which an episode is truncated; default the task's own.
-        max_episode_steps: another name for `horizon`, which `gymnasium.make_vec` uses.
+        render_envs: The indices of the environments that `render` shows; default all.
+        horizon: The number of steps after which an episode is truncated; default the task's own.
+        max_episode_steps: Another name for `horizon`, which `gymnasium.make_vec` uses.
         on_success: "terminate", "continue" or "resample"; default the task's own.
         all_goals_info: False leaves `info["all_goals"]` out.
-        pool: the number of start states computed at a time; default 2 on a CPU and N / 32 elsewhere.
-        device: the JAX device or sharding that the environments live on.
+        pool: The number of start states computed at a time; default 2 on a CPU and N / 32 elsewhere.
+        device: The JAX device or sharding that the environments live on.
 
     Raises:
-        ValueError: for an argument that is not allowed, which the message names.
+        ValueError: For an argument that is not allowed, which the message names.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
@@ -125,15 +125,15 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
         """Give the episodes under way in the environments of `mask` another goal; states and clocks go on.
 
         Args:
-            goal: one goal for all of them (name, index or array).
+            goal: One goal for all of them (name, index or array).
             goals: N goals, one per environment, instead of `goal`.
-            mask: bool [N]; default all environments.
+            mask: Which environments, bool [N]; default all environments.
 
         Returns:
             Observations and infos, as `reset` does.
 
         Raises:
-            ValueError: for what is no goal of this environment, both or neither of `goal` and `goals`, or a mask of
+            ValueError: For what is no goal of this environment, both or neither of `goal` and `goals`, or a mask of
                 another shape or without a True in it.
         """
         self._check_reset("set_goal")

@@ -14,13 +14,13 @@ class GoalSpace(ABC):
     """A set of goals, each a predicate over what a state achieves.
 
     Attributes:
-        names: the goals that all-goals information covers, in order.
-        desired_space: the space of desired goals, [D].
-        achieved_space: the space of achieved goals, [d].
-        num_uniforms: how many uniform numbers `sample` turns into one goal.
-        exclude_achieved: whether goals that the start state already achieves are never sampled.
-        supports_hindsight: whether an achieved goal can itself be desired, which hindsight relabelling needs.
-        reward_range: the bounds of the reward.
+        names: The goals that all-goals information covers, in order.
+        desired_space: The space of desired goals, [D].
+        achieved_space: The space of achieved goals, [d].
+        num_uniforms: How many uniform numbers `sample` turns into one goal.
+        exclude_achieved: Whether goals that the start state already achieves are never sampled.
+        supports_hindsight: Whether an achieved goal can itself be desired, which hindsight relabelling needs.
+        reward_range: The bounds of the reward.
     """
 
     names: tuple[str, ...]
@@ -68,8 +68,8 @@ class GoalSpace(ABC):
         """Turn uniform numbers into desired goals.
 
         Args:
-            uniform: numbers in [0, 1), [..., num_uniforms].
-            achieved: what the start states achieve, [..., d].
+            uniform: Numbers in [0, 1), [..., num_uniforms].
+            achieved: What the start states achieve, [..., d].
 
         Returns:
             Desired goals, [..., D].
@@ -80,7 +80,7 @@ class GoalSpace(ABC):
         """Return the desired goal [D] for a name, an index into `names`, or an array.
 
         Raises:
-            ValueError: for an unknown name (the message lists the nearest ones), an index out of range, or an array
+            ValueError: For an unknown name (the message lists the nearest ones), an index out of range, or an array
                 that is no goal.
         """
 

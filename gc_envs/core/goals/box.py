@@ -21,20 +21,20 @@ class BoxGoals(GoalSpace):
     spread points; those that coincide count once, so K may be smaller. Their names are their coordinates.
 
     Args:
-        low: the box's lower corner [d].
-        high: the box's upper corner [d].
-        threshold: the distance within which a goal is reached, in units of `distance`.
-        distance: the distance between achieved and desired goals.
-        achieved_bounds: the bounds of achieved goals, [d] each; default the box.
-        sampler: what turns uniform numbers into goals; default goals uniform in the box.
-        num_uniforms: how many uniform numbers `sampler` takes; default d.
-        rewards: the reward where the goal is not reached, and where it is.
-        dense: pay minus the distance instead of `rewards`.
-        num_anchor_goals: the number of anchors asked for.
-        exclude_achieved: whether goals that the start state already reaches are not sampled.
+        low: The box's lower corner [d].
+        high: The box's upper corner [d].
+        threshold: The distance within which a goal is reached, in units of `distance`.
+        distance: The distance between achieved and desired goals.
+        achieved_bounds: The bounds of achieved goals, [d] each; default the box.
+        sampler: What turns uniform numbers into goals; default goals uniform in the box.
+        num_uniforms: How many uniform numbers `sampler` takes; default d.
+        rewards: The reward where the goal is not reached, and where it is.
+        dense: Pay minus the distance instead of `rewards`.
+        num_anchor_goals: The number of anchors asked for.
+        exclude_achieved: Whether goals that the start state already reaches are not sampled.
 
     Raises:
-        ValueError: for fewer than one anchor goal.
+        ValueError: For fewer than one anchor goal.
     """
 
     max_tries = 16  # candidates sampled at once where reached goals are excluded; the first that is not reached is used

@@ -17,10 +17,10 @@ class FiniteGoals(GoalSpace):
 
     Args:
         names: G distinct names.
-        exclude_achieved: never sample a goal that the start state achieves, unless it achieves all.
+        exclude_achieved: Never sample a goal that the start state achieves, unless it achieves all.
 
     Raises:
-        ValueError: for no names, or names that are not distinct.
+        ValueError: For no names, or names that are not distinct.
 
     >>> goals = FiniteGoals(["left", "right"])
     >>> goals.reward(np.array([0.0, 1.0]), goals.encode("right"))

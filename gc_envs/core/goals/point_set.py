@@ -16,9 +16,9 @@ class PointSetGoals(GoalSpace):
     rounded position. An achieved position is no set of points, so there is nothing to relabel with in hindsight.
 
     Args:
-        n_max: the largest number of points in a goal.
-        low: the least coordinate of a point.
-        high: the greatest coordinate of a point.
+        n_max: The largest number of points in a goal.
+        low: The least coordinate of a point.
+        high: The greatest coordinate of a point.
     """
 
     supports_hindsight = False
@@ -57,7 +57,7 @@ class PointSetGoals(GoalSpace):
         Coordinates are rounded, and every point is listed once, ordered by y and then by x.
 
         Raises:
-            ValueError: for another shape, no points or too many of them, or a point out of bounds.
+            ValueError: For another shape, no points or too many of them, or a point out of bounds.
         """
         array = np.asarray(goal, np.float32) if not isinstance(goal, (str, int)) else np.zeros(())
         if array.shape == self.desired_space.shape and np.isin(array[::3], (0, 1)).all():
