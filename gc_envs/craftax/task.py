@@ -76,7 +76,7 @@ class CraftaxTask(Task):
         """Return Craftax's own frame with the desired goal named below it, uint8 [H, W, 3]; runs on the host."""
         from gc_envs.craftax.render import render_frame
 
-        return render_frame(self, state, desired_goal)
+        return render_frame(self.variant, self.goals, state, desired_goal)
 
     @functools.cached_property
     def _observe(self) -> Callable[[State], Any]:

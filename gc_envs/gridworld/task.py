@@ -72,10 +72,13 @@ class GridworldTask(Task[GridState]):
         return (jnp.asarray(self.cells, jnp.int32) == state.position).all(axis=-1)
 
     def render(self, state: GridState, desired_goal: np.ndarray | None = None) -> np.ndarray:
-        from gc_envs.gridworld.render import draw
+        from gc_envs.gridworld.render import render_frame
 
-        goal = None if desired_goal is None else int(np.argmax(desired_goal))
-        return draw(self, np.asarray(state.position), goal)
+        position = np.asarray(state.position)
+        if desired_goal is None:
+            return render_frame(self.walls, self.cells, position, None)
+        goal = int(np.argmax(desired_goal))
+        return render_frame(self.walls, self.cells, position, self.cells[goal], self.goals.names[goal])
 
 
 def make_walls(size: int, density: float, seed: int) -> np.ndarray:

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import gymnasium
-import numpy as np
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor
 
@@ -15,6 +14,7 @@ from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.sb3.checkpoint import set_weights
 from gc_envs.sb3.config import OffPolicyConfig
 from gc_envs.sb3.her_buffer import AchievedGoalHerReplayBuffer
+from gc_envs.sb3.policy import SB3Policy
 from gc_envs.sb3.trainer import SB3Trainer
 from gc_envs.sb3.vec_env import SB3VecEnv
 from gc_envs.training.run_dir import RunDir, open_run, trained_arrays
@@ -51,7 +51,7 @@ class Algorithm:
         """Return a learner of this algorithm on `task`; ValueError if it cannot be trained."""
         return SB3Learner(self, task, config)
 
-    def load(self, run: Path | str) -> "SB3Policy":
+    def load(self, run: Path | str) -> SB3Policy:
         """Return the trained agent of a run folder.
 
         Raises:
@@ -61,7 +61,7 @@ class Algorithm:
         learner: SB3Learner = opened.learner(self)
         model, _ = learner.build()
         set_weights(model, trained_arrays(opened))
-        return learner.policy(model, opened)
+        return SB3Policy(model, learner.task, opened)
 
 
 class SB3Learner:
@@ -105,34 +105,7 @@ class SB3Learner:
 
     def trainer(self, run: RunDir) -> SB3Trainer:
         """Return the learner as a training run that has not begun; `run` says where its files are."""
-        return SB3Trainer(self, run)
-
-    def policy(self, model: OffPolicyAlgorithm, run: RunDir | None = None) -> "SB3Policy":
-        """Return the deterministic policy of `model`, which `build` made and `run` trained."""
-        return SB3Policy(model, self.task, run)
-
-
-class SB3Policy:
-    """Deterministic policy of a trained model.
-
-    Args:
-        model: The model; it is the attribute `model`, for everything else that Stable-Baselines3 can do with one.
-        task: The task that it was trained on.
-        run: The run that trained it.
-    """
-
-    def __init__(self, model: OffPolicyAlgorithm, task: Task, run: RunDir | None = None) -> None:
-        self.model, self.task, self.run = model, task, run
-
-    def act(self, observation: dict[str, Any]) -> np.ndarray:
-        """Return actions [B, ...] for `observation`, or one action for one observation without a batch axis.
-
-        Raises:
-            ValueError: The observation is of another kind than those that the agent was trained on.
-        """
-        return self.model.predict(observation, deterministic=True)[0]
-
-    __call__ = act
+        return SB3Trainer(self.build, self.task, self.total_steps, run)
 
 
 def _check_spaces(algorithm: Algorithm, task: Task) -> None:

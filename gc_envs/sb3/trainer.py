@@ -1,7 +1,8 @@
 """A training run of a Stable-Baselines3 (SB3) model, in pieces that the host loop asks for."""
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
@@ -9,13 +10,13 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq
 from stable_baselines3.common.utils import safe_mean
 
+from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.sb3.checkpoint import Arrays, capture, restore
+from gc_envs.sb3.policy import SB3Policy
 from gc_envs.training.run_dir import RunDir
 
-if TYPE_CHECKING:
-    from gc_envs.sb3.learner import SB3Learner, SB3Policy
-
+Build = Callable[[Path | None], tuple[OffPolicyAlgorithm, GoalVectorEnv]]
 ADVANCE_SECONDS = 1.0  # after which `advance` returns, once the rollout and its updates are done
 # Columns of metrics.csv, and the names under which SB3 logs each of them; no algorithm has all of them.
 LOSSES = {
@@ -32,15 +33,17 @@ class SB3Trainer:
     `stable_baselines3.common.monitor.load_results` reads together.
 
     Args:
-        learner: What to train.
+        build: What makes the untrained model and its environments, given the file that episodes are written to.
+        task: The task to learn.
+        total_steps: Environment steps of the whole run.
         run: The run folder.
     """
 
     model: OffPolicyAlgorithm
     envs: GoalVectorEnv
 
-    def __init__(self, learner: "SB3Learner", run: RunDir) -> None:
-        self.learner, self.run, self.total_steps = learner, run, learner.total_steps
+    def __init__(self, build: Build, task: Task, total_steps: int, run: RunDir) -> None:
+        self.build, self.task, self.total_steps, self.run = build, task, total_steps, run
 
     @property
     def step(self) -> int:
@@ -61,7 +64,7 @@ class SB3Trainer:
 
         Returns:
             running_success and episode_return: means over the last 100 episodes. critic_loss, actor_loss and
-            gradient_loss: Of the last update, nan for what the algorithm does not have or before the first update.
+            gradient_loss: of the last update, nan for what the algorithm does not have or before the first update.
         """
         deadline = time.monotonic() + ADVANCE_SECONDS
         while self.step < until:
@@ -74,15 +77,15 @@ class SB3Trainer:
         """Return everything that decides how training goes on."""
         return capture(self.model, self.envs)
 
-    def policy(self) -> "SB3Policy":
+    def policy(self) -> SB3Policy:
         """Return the deterministic policy of the model; it follows the model when training goes on."""
-        return self.learner.policy(self.model, self.run)
+        return SB3Policy(self.model, self.task, self.run)
 
     def _start(self, step: int) -> None:
         """Build the model, and set it up as `learn` does: progress, which schedules depend on, is that of the run."""
         folder = self.run.folder / "monitor"
         folder.mkdir(exist_ok=True)
-        self.model, self.envs = self.learner.build(folder / f"{step:09d}.monitor.csv")
+        self.model, self.envs = self.build(folder / f"{step:09d}.monitor.csv")
         self.model.set_logger(Logger(None, []))  # no output: `advance` reads the values
         self._callback: BaseCallback = self.model._setup_learn(self.total_steps)[1]
 

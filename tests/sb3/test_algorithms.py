@@ -65,7 +65,7 @@ def test_the_trainer_does_what_learn_does(tmp_path, name):
     row = None
     while trainer.step < trainer.total_steps:
         row = trainer.advance(min(trainer.step + 7, trainer.total_steps))
-    model, _ = trainer.learner.build()
+    model, _ = trainer.build(None)
     latest = LatestValues()
     model.set_logger(Logger(None, [latest]))
     model.learn(trainer.total_steps, log_interval=1)
