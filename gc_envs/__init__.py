@@ -13,7 +13,7 @@ from typing import Any
 
 from gc_envs.registration import make_task, register_all
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = ["evaluate", "make_task"]
 
 register_all()
