@@ -43,8 +43,13 @@ class Engine(Protocol):
     num_diverged: Any  # [N] int32, how many steps of each environment diverged
 
     @property
+    def started(self) -> bool:
+        """Whether `init` was called. Every step asks, so it costs nothing, unlike `keys`."""
+        ...
+
+    @property
     def keys(self) -> np.ndarray | None:
-        """The chains of random keys, uint32 [N, 2]; None before `init`."""
+        """The chains of random keys, uint32 [N, 2], fetched from where they live; None before `init`."""
         ...
 
     def init(self, keys: np.ndarray) -> None:

@@ -90,7 +90,7 @@ class GoalEnvMixin(ABC):
 
     def _check_reset(self, method: str) -> None:
         """Raise ResetNeeded unless there are episodes that `method` can be about."""
-        if self._engine.keys is None:
+        if not self._engine.started:
             raise gymnasium.error.ResetNeeded(f"call reset() before {method}()")
 
     @abstractmethod
@@ -108,7 +108,7 @@ class GoalEnvMixin(ABC):
         self.np_random.bit_generator.state = state["np_random"]
 
     def __getstate__(self) -> dict[str, Any]:  # compiled programs and simulators do not pickle, and need not
-        state = None if self._engine.keys is None else self._engine.get_state()
+        state = self._engine.get_state() if self._engine.started else None
         num_diverged = np.array(self._engine.num_diverged)
         return {**self.__dict__, "_engine": None, "_engine_state": state, "_num_diverged": num_diverged}
 

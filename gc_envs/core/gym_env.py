@@ -74,7 +74,7 @@ class GoalEnv(GoalEnvMixin, gymnasium.Env):
         if goal is not None:
             given[0] = self.goals.encode(goal)
         # A seed starts a new chain of keys. Later resets go on along it, as automatic resets of vector environments do.
-        if seed is not None or self._engine.keys is None:
+        if seed is not None or not self._engine.started:
             self._engine.init(sample_key(self.np_random)[None])
         return self._first(*self._engine.reset_where(_ONE, given, _ONE & (goal is not None)))
 

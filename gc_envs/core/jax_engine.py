@@ -56,6 +56,10 @@ class JaxEngine:
         self._step = compiled(functools.partial(step_envs, self.env, rules), donate_argnums=0)
 
     @property
+    def started(self) -> bool:
+        return self.envs is not None
+
+    @property
     def keys(self) -> np.ndarray | None:
         return None if self.envs is None else np.asarray(self.envs.key)
 

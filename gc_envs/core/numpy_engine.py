@@ -31,6 +31,10 @@ class NumpyEngine:
         self.num_diverged = np.zeros(num_envs, np.int32)
 
     @property
+    def started(self) -> bool:
+        return self.envs is not None
+
+    @property
     def keys(self) -> np.ndarray | None:
         return None if self.envs is None else self.envs.key
 

@@ -185,7 +185,7 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
         if chosen.shape != (self.num_envs,) or chosen.dtype != bool or not chosen.any():
             found = f"{chosen.dtype} {chosen.shape}"
             raise ValueError(f"{name} must be bool [{self.num_envs}] with a True in it, got {found}")
-        if self._engine.keys is None and not chosen.all():
+        if not self._engine.started and not chosen.all():
             raise gymnasium.error.ResetNeeded("the first reset must be of all environments")
         return chosen
 

@@ -447,3 +447,12 @@ def test_jax_arrays_stay_on_the_device_they_were_put_on(tmp_path):
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run([sys.executable, program], env=os.environ | flags, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("array", ["numpy", "jax"])
+def test_a_step_does_not_fetch_the_random_keys(grid_task, array, monkeypatch):
+    """On a GPU that would make every step wait for the device."""
+    envs = GoalVectorEnv(grid_task, NUM_ENVS, array=array)
+    envs.reset(seed=0)
+    monkeypatch.setattr(type(envs._engine), "keys", property(lambda self: pytest.fail("a step fetched the keys")))
+    envs.step(jax.numpy.zeros(NUM_ENVS, int) if array == "jax" else np.zeros(NUM_ENVS, int))
