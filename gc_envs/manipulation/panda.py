@@ -20,7 +20,7 @@ from gc_envs.manipulation.rotations import to_euler
 from gc_envs.manipulation.sim_state import SimState
 
 TIP_DISPLACEMENT = 0.05  # m, by which an action of 1 moves the end-effector's target
-FINGER_DISPLACEMENT = 0.02  # m, by which an action of 1 moves each finger's target
+FINGER_DISPLACEMENT = 0.1  # m, by which an action of 1 moves each finger's target: past both ends of its range
 MIN_TIP_HEIGHT = PAD_SIZE[2]  # m, of the end-effector's target: the fingertips touch the table
 THRESHOLD = 0.05  # m
 GOAL_MARGIN = 0.01  # m, by which a given goal may leave a height that all sampled goals share
