@@ -9,11 +9,11 @@ from gymnasium.vector import AutoresetMode
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.evaluation.intervals import success_interval
 from gc_envs.registration import get_row, make_task
 
 SAMPLED_EPISODES = 100  # episodes of an evaluation where goals are sampled
 MAX_ENVS = 128  # environments that an evaluation steps side by side, unless the caller asks for another number
-BOOTSTRAP_SAMPLES = 2000  # resamples behind a confidence interval
 
 ActFunction = Callable[[dict[str, Any]], np.ndarray]  # goal-dictionary observations [N, ...] -> actions [N, ...]
 ProgressCallback = Callable[[int, int], None]  # (episodes finished, episodes in total)
@@ -26,7 +26,7 @@ Evaluation = TypedDict(
         "success": float,  # share of episodes in which the goal was reached at some step
         "success_last": float,  # share of episodes in which the goal was reached at the last step
         "return": float,  # mean sum of rewards of an episode
-        "ci95": tuple[float, float],  # of `success`: bootstrap over goals, or over episodes if goals are sampled
+        "ci95": tuple[float, float],  # 95% interval of `success`; see `success_interval`
         "per_goal": dict[str, float],  # `success` of each goal; empty if goals are sampled
         "episodes": int,
         "max_steps": int,
@@ -117,6 +117,7 @@ class Evaluator:
         task = make_task(env_id, **{name: value for name, value in self.env_kwargs.items() if name != "on_success"})
         self.max_steps = episode_steps(env_id, task) if max_steps is None else max_steps
         self.finite = isinstance(task.goals, FiniteGoals)
+        self.episodes_per_goal = episodes_per_goal
         self.goals: list[int | None] = [None] * episodes  # one per episode; None: the environment samples it
         if isinstance(task.goals, FiniteGoals):
             chosen = list(range(task.goals.num_goals)) if goals is None else task.goals.positions(goals)
@@ -134,14 +135,15 @@ class Evaluator:
         ever, last, returns = _run_episodes(as_policy(policy), self.envs, self.goals, self.seeds, on_step)
         names = [self.envs.goals.names[goal] for goal in self.goals if goal is not None]
         per_goal = _means_by_name(names, ever)
-        units = np.array(list(per_goal.values())) if self.finite else ever.astype(float)
-        low, high = _confidence_interval(units, self.seed)
+        # Episodes of the same goal stand side by side; sampled goals are one group.
+        successes = ever.reshape(-1, self.episodes_per_goal if self.finite else len(ever)).sum(axis=1)
+        interval = success_interval(successes, len(ever) // len(successes))
         return {
             "env_id": self.env_id,
             "success": float(ever.mean()),
             "success_last": float(last.mean()),
             "return": float(returns.mean()),
-            "ci95": (low, high),
+            "ci95": interval,
             "per_goal": per_goal,
             "episodes": len(self.goals),
             "max_steps": self.max_steps,
@@ -219,10 +221,3 @@ def _means_by_name(names: Sequence[str], values: np.ndarray) -> dict[str, float]
     for name, value in zip(names, values, strict=False):  # no names at all if goals are sampled
         groups.setdefault(name, []).append(value)
     return {name: float(np.mean(group)) for name, group in groups.items()}
-
-
-def _confidence_interval(units: np.ndarray, seed: int) -> tuple[float, float]:
-    """Return the 95% bootstrap interval of the mean of `units` [U]."""
-    resamples = np.random.default_rng(seed).integers(0, len(units), (BOOTSTRAP_SAMPLES, len(units)))
-    low, high = np.percentile(units[resamples].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)

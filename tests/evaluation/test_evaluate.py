@@ -150,11 +150,18 @@ def test_agents_may_be_models_objects_or_functions(shortest):
         grid(3)
 
 
-def test_the_interval_holds_the_mean_and_narrows_to_nothing_without_spread(grid_task):
+def test_the_interval_holds_the_mean_and_is_no_point_after_few_episodes(grid_task):
     low, high = grid(left)["ci95"]
     assert 0 <= low < grid(left)["success"] < high <= 1
-    sure = grid(left, goals=[passed_going_left(grid_task)[0]])
-    assert sure["ci95"] == (1.0, 1.0)
+    sure = grid(left, goals=[passed_going_left(grid_task)[0]], episodes_per_goal=100)
+    assert sure["success"] == 1.0
+    assert sure["ci95"] == pytest.approx((0.963, 1.0), abs=5e-4)  # Wilson's for 100 of 100
+
+
+def test_the_interval_of_a_deterministic_policy_narrows_with_episodes_per_goal():
+    once, twice = (grid(left, episodes_per_goal=n) for n in (1, 2))
+    assert 0 < once["success"] == twice["success"] < 1
+    assert twice["ci95"][1] - twice["ci95"][0] < 0.4 * (once["ci95"][1] - once["ci95"][0])
 
 
 def test_results_survive_json(tmp_path):
