@@ -5,8 +5,10 @@ The authors' results come from purejaxgcrl_leo.py, one per seed; those of result
 input, and counts the cells that both codes have. `classic` is GC-Craftax-Classic-v0 with 500,000 steps and width 256.
 Both have 64 environments and otherwise the published settings. Running success is defined as theirs: how often the
 desired goal of an episode is reached before it ends, with forgetting 0.999 per update; a goal never tried counts as 0.
+Episodes of the grid are as short as theirs, whose clock starts at a random number from 0 to 49: 151 to 200 steps.
 """
 
+import dataclasses
 import json
 import statistics
 from pathlib import Path
@@ -18,6 +20,8 @@ from _common import Parser, finish, metric
 
 from gc_envs import make_task
 from gc_envs.agents.leo import LEO, LEOConfig
+from gc_envs.core.episode import EnvState
+from gc_envs.core.func_env import FuncGoalEnv, SampleGoal
 
 AUTHORS = Path(__file__).resolve().parent / "results" / "authors"
 SETTINGS: dict[str, tuple[str, dict[str, Any], LEOConfig]] = {
@@ -26,9 +30,23 @@ SETTINGS: dict[str, tuple[str, dict[str, Any], LEOConfig]] = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class LateStarts(FuncGoalEnv):
+    """Episodes whose clock starts at a random number from 0 to 49, as in the authors' grid."""
+
+    def reset(self, key: jax.Array, sample_goal: SampleGoal | None = None) -> EnvState:
+        """Start an episode, of which up to 49 steps count as taken."""
+        clock_key, key = jax.random.split(key)
+        env = super().reset(key, sample_goal)
+        clock = jax.random.randint(clock_key, (), 0, 50, dtype=env.episode.clock.dtype)
+        return env._replace(episode=env.episode._replace(clock=clock))
+
+
 def train(env_id: str, env_kwargs: dict[str, Any], config: LEOConfig) -> tuple[dict[str, float], int]:
     """Return the running success by goal name after training, and how many goals were seen."""
     learner = LEO(make_task(env_id, **env_kwargs), config)
+    if env_id == "GC-Gridworld-v0":
+        learner.env = LateStarts(**vars(learner.env))
     state = jax.jit(learner.init)(jax.random.key(config.seed))
     update = jax.jit(learner.update, donate_argnums=0)
     for done in range(1, learner.num_updates + 1):
