@@ -30,8 +30,8 @@ def as_float32(x: Array) -> Array:
 
 
 def as_bool(x: Array) -> Array:
-    """Return `x` as bool; numbers above one half are true."""
-    return x if x.dtype == array_namespace(x).bool else x > 0.5
+    """Return `x` as bool; 1 is true, and every other number, NaN and infinity too, is false."""
+    return x if x.dtype == array_namespace(x).bool else x == 1
 
 
 def constant(values: np.ndarray, like: Array, dtype: Any = None) -> Array:

@@ -89,11 +89,6 @@ class BatchEnv(Protocol):
         """The goal space."""
         ...
 
-    @property
-    def can_diverge(self) -> bool:
-        """Whether a step can diverge."""
-        ...
-
     def step_where(self, envs: EnvState, actions: Array, mask: Array | None) -> tuple[EnvState, StepOutcome]:
         """Step the environments of `mask` [N], None for all; the others will be reset, and their outcomes ignored."""
         ...
@@ -161,14 +156,12 @@ def step_envs(env: BatchEnv, rules: Rules, envs: EnvState, done: Array, actions:
         observation = env.observe_all(envs)
     else:
         if mode is AutoresetMode.SAME_STEP:
-            final = Report(env.observe_all(envs), _info(env, rules, envs, success))
+            final = Report(env.observe_all(envs), _info(env, rules, envs, success, outcome.diverged))
         envs, observation = env.reset_where(envs, mask, observation=final and final.observation)
         observation = env.observe_all(envs) if final is None else observation
         fresh = env.goals.success(envs.achieved, envs.episode.desired)
         success = array_namespace(fresh).where(mask, fresh, success)
-    info = _info(env, rules, envs, success)
-    if env.can_diverge:
-        info["diverged"] = outcome.diverged
+    info = _info(env, rules, envs, success, outcome.diverged)
     return envs, StepReport(observation, outcome.reward, outcome.terminated, outcome.truncated, info, final)
 
 
@@ -209,8 +202,9 @@ def _without(waiting: Array, outcome: StepOutcome) -> StepOutcome:
 
 def _report(env: BatchEnv, rules: Rules, envs: EnvState) -> Report:
     success = env.goals.success(envs.achieved, envs.episode.desired)
-    return Report(env.observe_all(envs), _info(env, rules, envs, success))
+    never = array_namespace(success).zeros_like(success)
+    return Report(env.observe_all(envs), _info(env, rules, envs, success, never))
 
 
-def _info(env: BatchEnv, rules: Rules, envs: EnvState, success: Array) -> dict[str, Any]:
-    return goal_info(env.goals, envs.achieved, envs.episode, success, all_goals_info=rules.all_goals_info)
+def _info(env: BatchEnv, rules: Rules, envs: EnvState, success: Array, diverged: Array) -> dict[str, Any]:
+    return goal_info(env.goals, envs.achieved, envs.episode, success, diverged, all_goals_info=rules.all_goals_info)

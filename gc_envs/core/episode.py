@@ -55,7 +55,7 @@ class StepOutcome(NamedTuple):
     reward: Array  # [...] float32
     terminated: Array  # [...] bool
     truncated: Array  # [...] bool
-    diverged: Array = False  # [...] bool, the step could not be taken: the state is unchanged and the episode ends
+    diverged: Array  # [...] bool, the step could not be taken: the state is unchanged and the episode is truncated
 
     @property
     def done(self) -> Array:
@@ -79,7 +79,14 @@ def set_desired(goals: GoalSpace, episode: Episode, mask: Array, desired: Array)
 
 
 def evaluate_step(
-    goals: GoalSpace, episode: Episode, achieved: Array, terminal: Array, *, horizon: int, on_success: OnSuccess
+    goals: GoalSpace,
+    episode: Episode,
+    achieved: Array,
+    *,
+    terminal: Array,
+    diverged: Array,
+    horizon: int,
+    on_success: OnSuccess,
 ) -> tuple[Episode, StepOutcome]:
     """Advance the clock by the step that led to `achieved`, and evaluate that step.
 
@@ -88,6 +95,8 @@ def evaluate_step(
         episode: The episode before the step.
         achieved: What the state after the step achieves, [..., d].
         terminal: Whether that state ends the episode whatever the goal, bool [...].
+        diverged: Whether the step could not be taken, bool [...]. Its episode is truncated and not terminated: where
+            rewards are negative, an end would otherwise be worth more than any state.
         horizon: The number of steps after which an episode is truncated.
         on_success: What reaching the desired goal does.
 
@@ -98,7 +107,8 @@ def evaluate_step(
     success, reward = goals.evaluate(achieved, episode.desired)
     clock = episode.clock + 1
     terminated = terminal | success if on_success is OnSuccess.TERMINATE else terminal
-    return episode._replace(clock=clock), StepOutcome(success, reward, terminated, clock >= horizon)
+    truncated = diverged | (clock >= horizon)
+    return episode._replace(clock=clock), StepOutcome(success, reward, terminated, truncated, diverged)
 
 
 def resample(goals: GoalSpace, episode: Episode, outcome: StepOutcome, candidates: Array) -> Episode:

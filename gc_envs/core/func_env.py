@@ -33,12 +33,15 @@ class FuncGoalEnv:
         horizon: The number of steps after which an episode is truncated.
         on_success: What reaching the desired goal does.
         pool: The number of start states that `reset_where` computes at a time.
+        checks_discrete: Whether a discrete action out of range makes its step diverge; without, it must be in range.
+            The check keeps the state before the step, which for Craftax is large.
     """
 
     task: Task[Any]
     horizon: int
     on_success: OnSuccess
     pool: int = 1
+    checks_discrete: bool = False
 
     @property
     def goals(self) -> GoalSpace:
@@ -48,7 +51,7 @@ class FuncGoalEnv:
     @property
     def can_diverge(self) -> bool:
         """Whether a step can diverge; where it cannot, `StepOutcome.diverged` is constant."""
-        return isinstance(self.task.action_space, gymnasium.spaces.Box)
+        return self.checks_discrete or not isinstance(self.task.action_space, gymnasium.spaces.Discrete)
 
     def reset(self, key: Array, sample_goal: SampleGoal | None = None) -> EnvState:
         """Start an episode.
@@ -66,8 +69,8 @@ class FuncGoalEnv:
     def step(self, env: EnvState, action: Array, sample_goal: SampleGoal | None = None) -> tuple[EnvState, StepOutcome]:
         """Take one step; an episode that ends is not reset.
 
-        A step diverges where the action is not finite or the simulation breaks down. The environment then stays in the
-        state that it was in, and its episode ends.
+        A step diverges where the action is none of the action space or the simulation breaks down. The environment then
+        stays in the state that it was in, and its episode is truncated.
 
         Args:
             env: One environment's state.
@@ -77,18 +80,23 @@ class FuncGoalEnv:
         key, step_key, goal_key = _split(env.key, 3)
         state, diverged = self.task.step(_typed(step_key), env.state, action), jnp.array(False)
         if self.can_diverge:
-            diverged = ~jnp.isfinite(action).all() | self.task.diverged(state)
+            diverged = ~self._is_action(action) | self.task.diverged(state)
             state = jax.tree.map(lambda old, new: jnp.where(diverged, old, new), env.state, state)
         achieved = self.task.achieved(state)
         episode, outcome = evaluate_step(
-            self.goals, env.episode, achieved, diverged | self.task.terminated(state),
+            self.goals, env.episode, achieved, terminal=self.task.terminated(state), diverged=diverged,
             horizon=self.horizon, on_success=self.on_success,
         )  # fmt: skip
-        outcome = outcome._replace(diverged=diverged)
         if self.on_success is OnSuccess.RESAMPLE:
             candidate = (sample_goal or self.task.sample_goal)(_typed(goal_key), state, achieved)
             episode = resample(self.goals, episode, outcome, candidate)
         return EnvState(state, achieved, episode, key), outcome
+
+    def _is_action(self, action: Array) -> Array:
+        """Return whether `action` is in range if actions are discrete, and finite if they are numbers, bool []."""
+        if isinstance(self.task.action_space, gymnasium.spaces.Discrete):
+            return jnp.logical_and(action >= 0, action < self.task.action_space.n)
+        return jnp.isfinite(action).all()
 
     def observe(self, env: EnvState) -> dict[str, Any]:
         """Return Gymnasium's goal dictionary for one environment."""

@@ -1,16 +1,20 @@
 """What the single and the vector environment share: arguments, spaces, goal options and rewards under other goals."""
 
+import dataclasses
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 from gc_envs.core.arrays import Array, array_namespace
 from gc_envs.core.engine import Engine
 from gc_envs.core.episode import OnSuccess
 from gc_envs.core.goals import GoalSpace
+from gc_envs.core.goals.base import is_index
 from gc_envs.core.task import Task
 
 RENDER_MODES = (None, "rgb_array")
@@ -26,6 +30,7 @@ class GoalEnvMixin(ABC):
     render_mode: str | None
     np_random: np.random.Generator
     _engine: Engine
+    _spec: EnvSpec | None = None
 
     def _set_task(
         self,
@@ -47,12 +52,23 @@ class GoalEnvMixin(ABC):
         if render_mode not in RENDER_MODES:
             raise ValueError(f"render_mode={render_mode!r} is not one of {list(RENDER_MODES)}")
         self.task = task
-        self.horizon = task.horizon if horizon is None else horizon
-        if self.horizon < 1:
-            raise ValueError(f"horizon must be at least 1, got {self.horizon}")
+        self.horizon = task.horizon if horizon is None else check_count("horizon", horizon)
+        self._goal_names = np.array([*task.goals.names, ""], object)  # at the index -1, no name
         self.on_success = OnSuccess.parse(task.on_success if on_success is None else on_success)
         self.all_goals_info = all_goals_info
         self.render_mode = render_mode
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What Gymnasium was asked for, with the horizon as `max_episode_steps`, which wrappers read there.
+
+        Gymnasium knows none: it would count the steps a second time, in a wrapper that hides `compute_reward`.
+        """
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = None if spec is None else dataclasses.replace(spec, max_episode_steps=self.horizon)
 
     @property
     def goals(self) -> GoalSpace:
@@ -68,8 +84,13 @@ class GoalEnvMixin(ABC):
             info: Ignored, so it may be a list of dictionaries as Stable-Baselines3 passes it.
 
         Returns:
-            float32 [...].
+            float32 [...]; see `GoalSpace.evaluate` for integers, NaN and infinity.
+
+        Raises:
+            ValueError: For NumPy arrays of desired goals that name several goals of a finite set at once.
         """
+        if isinstance(desired_goal, np.ndarray):
+            self.task.goals.check_desired(desired_goal)
         return self.task.goals.reward(achieved_goal, desired_goal)
 
     def compute_terminated(self, achieved_goal: Array, desired_goal: Array, info: Any = None) -> Array:
@@ -100,12 +121,29 @@ class GoalEnvMixin(ABC):
     def get_state(self) -> dict[str, Any]:
         """Return everything that decides what happens next (states, goals, clocks, random numbers), for `set_state`."""
         self._check_reset("get_state")
-        return {"engine": self._engine.get_state(), "np_random": self.np_random.bit_generator.state}
+        random = self.np_random.bit_generator.state
+        return {"of": self._description(), "engine": self._engine.get_state(), "np_random": random}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go back to what `get_state` returned, in this or another environment of the same kind and size."""
+        """Go back to what `get_state` returned, in this or another environment of the same kind and size.
+
+        Raises:
+            ValueError: For a state of another task, other goals, another backend or number of environments, and for
+                what is no state; the environment stays as it is.
+        """
+        if not isinstance(state, dict) or set(state) != {"of", "engine", "np_random"}:
+            raise ValueError(f"set_state takes what get_state returned, got {type(state).__name__}")
+        if state["of"] != self._description():
+            raise ValueError(f"this is a state of {state['of']}, and the environment is {self._description()}")
         self._engine.set_state(state["engine"])
         self.np_random.bit_generator.state = state["np_random"]
+
+    def _description(self) -> str:
+        """Return what a state must agree on with the environment that takes it, in words."""
+        task = type(getattr(self.task, "task", self.task)).__name__  # of which a subset of the goals may be used
+        names = zlib.crc32("\n".join(self.goals.names).encode())
+        goals = f"{self.goals.num_goals} goals (crc32 of their names {names:08x})"
+        return f"{self._engine.done.shape[0]} x {task} with {goals} on backend {self.task.backend!r}"
 
     def __getstate__(self) -> dict[str, Any]:  # compiled programs and simulators do not pickle, and need not
         state = self._engine.get_state() if self._engine.started else None
@@ -119,6 +157,17 @@ class GoalEnvMixin(ABC):
         self._engine.num_diverged = num_diverged
         if engine_state is not None:
             self._engine.set_state(engine_state)
+
+
+def check_count(name: str, value: Any) -> int:
+    """Return `value`, an integer of Python or NumPy of at least 1, as an int.
+
+    Raises:
+        ValueError: For anything else, which the message names.
+    """
+    if not is_index(value) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+    return int(value)
 
 
 def goal_dictionary(task: Task[Any]) -> gymnasium.spaces.Dict:

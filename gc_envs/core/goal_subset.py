@@ -1,7 +1,7 @@
 """A task with only some of another task's goals."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import State, Task
 
 
-def restrict(task: Task[State], goals: Sequence[Any]) -> Task[State]:
+def restrict(task: Task[State], goals: Iterable[Any]) -> Task[State]:
     """Return `task` with its all-goals set, and the goals that it samples, cut down to `goals`.
 
     Args:
@@ -22,8 +22,9 @@ def restrict(task: Task[State], goals: Sequence[Any]) -> Task[State]:
     Raises:
         ValueError: For no goals, for one that the task does not have, and where goals are sets of points.
     """
-    if isinstance(goals, str) or len(goals) == 0:
+    if isinstance(goals, (str, bytes)) or not isinstance(goals, Iterable) or not (listed := list(goals)):
         raise ValueError(f"goals must be a list of at least one goal, got {goals!r}")
+    goals = listed
     if isinstance(task.goals, FiniteGoals):
         return _GoalSubset(task, task.goals.positions(goals))
     restricted = copy.copy(task)

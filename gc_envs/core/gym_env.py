@@ -20,9 +20,9 @@ class GoalEnv(GoalEnvMixin, gymnasium.Env):
     """A goal-conditioned environment with Gymnasium's goal dictionary and, on every step, what all goals say.
 
     `info["all_goals"]` has `achieved` (bool [G]) and `reward` (float32 [G]); `info["is_success"]` is about the state
-    just reached; `info["goal"]` is the index of the desired goal (-1 if it is not in the set) and `goal_name` its name.
-    Where actions are continuous, `info["diverged"]` says whether the step could not be taken. A goal is sampled at
-    every reset unless `reset(options={"goal": name | index | array})` gives one.
+    just reached; `info["goal"]` is the index of the desired goal (-1 if it is not in the set) and `goal_name` its name;
+    `info["diverged"]` says whether the step could not be taken. A goal is sampled at every reset unless
+    `reset(options={"goal": name | index | array})` gives one.
 
     It is an engine of one environment, so it does what each environment of a `GoalVectorEnv` does.
 
@@ -106,7 +106,7 @@ class GoalEnv(GoalEnvMixin, gymnasium.Env):
         for name, kind in (("is_success", bool), ("goal", int), ("diverged", bool)):
             if name in info:
                 info[name] = kind(info[name])
-        info["goal_name"] = self.goals.names[info["goal"]] if info["goal"] >= 0 else ""
+        info["goal_name"] = self._goal_names[info["goal"]]
         return observation, info
 
     def render(self) -> np.ndarray | None:

@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode
 
 from gc_envs.core.engine import Report, Rules, StepReport, map_leaves, reset_envs, set_goals, step_envs
 from gc_envs.core.episode import EnvState, OnSuccess
+from gc_envs.core.forking import check_fork
 from gc_envs.core.func_env import FuncGoalEnv, default_pool
 from gc_envs.core.history import History
 from gc_envs.core.task import Task
@@ -43,7 +44,11 @@ class JaxEngine:
         device: Any = None,
         keep_history: bool = False,
     ) -> None:
-        self.env = FuncGoalEnv(task, horizon, on_success, pool or default_pool(num_envs))
+        check_fork()
+        # NumPy's actions were checked before; arrays on a device are not waited for.
+        self.env = FuncGoalEnv(
+            task, horizon, on_success, pool or default_pool(num_envs), checks_discrete=array != "numpy"
+        )
         self.rules, self.array, self.device = rules, array, device
         self.envs: EnvState | None = None
         self.done: Any = np.zeros(num_envs, bool)
@@ -68,6 +73,7 @@ class JaxEngine:
         self.envs = self._zeros(placed) if self.envs is None else self.envs._replace(key=placed)
 
     def reset_where(self, mask: np.ndarray, desired: np.ndarray, given: np.ndarray) -> Report:
+        check_fork()
         if self.history:
             self.history.clear(mask)
         self.envs, report = self._reset(self.envs, mask, desired, given)

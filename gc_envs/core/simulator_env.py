@@ -33,7 +33,6 @@ class SimulatorGoalEnv:
     goals: GoalSpace
     horizon: int
     on_success: OnSuccess
-    can_diverge: bool = True
 
     def zeros(self, keys: np.ndarray) -> EnvState:
         """Return N states of zeros that hold `keys` [N, 2], for `reset_where` to fill."""
@@ -50,7 +49,7 @@ class SimulatorGoalEnv:
     def step_where(self, envs: EnvState, actions: np.ndarray, mask: np.ndarray | None) -> tuple[EnvState, StepOutcome]:
         """Step the environments of `mask` [N], None for all; the outcomes of the others are to be ignored.
 
-        A step that the simulator could not take ends its episode; a simulator has no other end of its own.
+        A step that the simulator could not take truncates its episode; a simulator has no end of its own.
         """
         if mask is None:
             diverged = self.simulator.step(np.arange(len(actions)), actions)
@@ -59,9 +58,9 @@ class SimulatorGoalEnv:
             diverged[mask] = self.simulator.step(np.flatnonzero(mask), actions[mask])
         achieved = self.simulator.achieved()
         episode, outcome = evaluate_step(
-            self.goals, envs.episode, achieved, diverged, horizon=self.horizon, on_success=self.on_success
-        )
-        outcome = outcome._replace(diverged=diverged)
+            self.goals, envs.episode, achieved, terminal=np.zeros_like(diverged), diverged=diverged,
+            horizon=self.horizon, on_success=self.on_success,
+        )  # fmt: skip
         envs = envs._replace(achieved=achieved, episode=episode)
         if self.on_success is not OnSuccess.RESAMPLE:
             return envs, outcome

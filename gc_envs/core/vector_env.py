@@ -10,7 +10,7 @@ from gymnasium.vector.utils import batch_space
 
 from gc_envs.core.engine import Engine, Report, Rules, map_leaves, take
 from gc_envs.core.episode import OnSuccess
-from gc_envs.core.goal_env_mixin import GoalEnvMixin, check_actions, check_options, goal_dictionary
+from gc_envs.core.goal_env_mixin import GoalEnvMixin, check_actions, check_count, check_options, goal_dictionary
 from gc_envs.core.make_engine import make_engine
 from gc_envs.core.seeding import sample_key
 from gc_envs.core.task import Task
@@ -22,9 +22,10 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
     """`num_envs` episodes of a task, stepped together by one compiled program, or on native threads.
 
     Observations are Gymnasium's goal dictionary with a leading [N]. Infos are batched arrays with Gymnasium's `_key`
-    masks: `all_goals` (`achieved` bool [N, G], `reward` float32 [N, G]), `is_success` bool [N] and `goal` int32 [N].
-    Where actions are continuous, an environment whose action is not finite, or whose simulation breaks down, stays in
-    its state and its episode ends (`terminated`); `diverged` bool [N] says so on every step, and `num_diverged` counts.
+    masks: `all_goals` (`achieved` bool [N, G], `reward` float32 [N, G]), `is_success` bool [N], `goal` int32 [N] and,
+    in NumPy, `goal_name` [N]. An environment whose action is not finite, or whose simulation breaks down, stays in its
+    state and its episode is truncated; so it is with a discrete action out of range, which in NumPy is an error.
+    `diverged` bool [N] says so, and `num_diverged` counts.
     Every reset is a true one: each environment samples its own start state and goal from its own chain of keys.
     Environment i of `reset(seed=s)` runs the trajectory of a single environment that was seeded with s + i.
 
@@ -73,8 +74,7 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
         pool: int | None = None,
         device: Any = None,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
+        num_envs = check_count("num_envs", num_envs)
         if array not in ARRAYS:
             raise ValueError(f"array={array!r} is not one of {list(ARRAYS)}")
         self._set_task(
@@ -92,7 +92,7 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
         self.single_action_space = task.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._pool, self._device = pool, device
+        self._pool, self._device = None if pool is None else check_count("pool", pool), device
         self._engine = self._make_engine()
 
     def set_autoreset_mode(self, mode: AutoresetMode | str) -> None:
@@ -151,7 +151,7 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
                 f"environments {ended} have ended: reset(options={{'reset_mask': mask}}) first"
             )
         report = self._engine.step(self._actions(actions))
-        infos = masked(report.info, np.ones(self.num_envs, bool))
+        infos = self._info(report.info, np.ones(self.num_envs, bool))
         if report.final is not None:
             infos.update(self._final(report.final, report.terminated | report.truncated))
         return report.observation, report.reward, report.terminated, report.truncated, infos
@@ -224,7 +224,13 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
 
     def _masked(self, report: Report, mask: np.ndarray) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the observation and the info of `report`, with Gymnasium's `_key` masks [N]."""
-        return report.observation, masked(report.info, mask)
+        return report.observation, self._info(report.info, mask)
+
+    def _info(self, info: dict[str, Any], mask: Any) -> dict[str, Any]:
+        """Return `info` with the goals' names, which are strings and so only for NumPy, and Gymnasium's masks [N]."""
+        if self.array == "numpy":
+            info = {**info, "goal_name": self._goal_names[info["goal"]]}
+        return masked(info, mask)
 
     def _final(self, final: Report, done: Any) -> dict[str, Any]:
         """Return Gymnasium's `final_obs` and `final_info` of the environments that are `done` [N]."""
@@ -235,7 +241,7 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
                 observation[index] = map_leaves(np.copy, take(final.observation, index))
         return {
             "final_obs": observation, "_final_obs": copied(done),
-            "final_info": masked(final.info, done), "_final_info": copied(done),
+            "final_info": self._info(final.info, done), "_final_info": copied(done),
         }  # fmt: skip
 
     def render(self) -> tuple[np.ndarray, ...] | None:

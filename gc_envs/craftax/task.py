@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gc_envs.core.forking import check_fork
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Task
 from gc_envs.craftax.goals import achieved, goal_table
@@ -40,6 +41,7 @@ class CraftaxTask(Task):
     render_fps = 10
 
     def __init__(self, variant: str = "full", observation: str = "symbolic") -> None:
+        check_fork()
         self.variant = get_variant(variant)
         self.observation = observation
         self.observation_space = observation_space(self.variant, observation)

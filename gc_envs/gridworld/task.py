@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gc_envs.core.forking import check_fork
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.one_hot import OneHotSpec
 from gc_envs.core.task import Task
@@ -33,10 +34,11 @@ class GridworldTask(Task[GridState]):
     Args:
         size: The number of rows and of columns.
         wall_density: The probability that a cell is a wall, in [0, 1).
-        map_seed: The seed of the map, which does not depend on the seed of a reset.
+        map_seed: The seed of the map, in 0..2^32-1, which does not depend on the seed of a reset.
 
     Raises:
-        ValueError: If `size` is below 3, if `wall_density` lies outside [0, 1), or if walls enclose the centre cell.
+        ValueError: If `size` is below 3, if `wall_density` lies outside [0, 1), if `map_seed` does not have 32 bits, or
+            if walls enclose the centre cell.
     """
 
     horizon = 200
@@ -47,6 +49,8 @@ class GridworldTask(Task[GridState]):
             raise ValueError(f"size must be at least 3, got {size}")
         if not 0 <= wall_density < 1:
             raise ValueError(f"wall_density must lie in [0, 1), got {wall_density}")
+        if not 0 <= map_seed < 2**32:  # JAX would drop the higher bits, and give two seeds the same map
+            raise ValueError(f"map_seed must lie in 0..{2**32 - 1}, got {map_seed}")
         self.size = size
         self.start = np.array([size // 2, size // 2], np.int32)
         self.walls = make_walls(size, wall_density, map_seed)  # [size, size] bool
@@ -83,6 +87,7 @@ class GridworldTask(Task[GridState]):
 
 def make_walls(size: int, density: float, seed: int) -> np.ndarray:
     """Return the map of the walls, bool [size, size]; the centre cell is always free."""
+    check_fork()
     uniform = jax.random.uniform(jax.random.split(jax.random.PRNGKey(seed))[1], (size, size))
     walls = np.array(uniform) < density
     walls[size // 2, size // 2] = False

@@ -67,7 +67,7 @@ def pose_distance(achieved: Array, desired: Array) -> Array:
     xp = array_namespace(achieved, desired)
     position = euclidean(achieved[..., :3], desired[..., :3]) / POSITION_THRESHOLD
     angle = angle_between(achieved[..., 3:], desired[..., 3:]) / ANGLE_THRESHOLD
-    return xp.where(position > angle, position, angle)
+    return xp.maximum(position, angle)  # NaN where either is
 
 
 def _sample_tip_goals(tips: np.ndarray, meeting: np.ndarray, uniform: Array) -> Array:

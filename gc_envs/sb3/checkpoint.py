@@ -69,7 +69,7 @@ def capture(model: OffPolicyAlgorithm, envs: GoalVectorEnv) -> Arrays:
     numbers = {
         "counters": {name: getattr(model, name) for name in COUNTERS if hasattr(model, name)},
         "np_random": [kind, *generator],
-        "envs": state.pop("np_random"),
+        "envs": {name: state.pop(name) for name in ("of", "np_random")},
         "actions": model.action_space.np_random.bit_generator.state,
     }
     return {
@@ -147,9 +147,9 @@ def _restore_rollout(model: OffPolicyAlgorithm, envs: GoalVectorEnv, arrays: Arr
         setattr(model, name, value)
     assert model.replay_buffer is not None
     _fill_buffer(model.replay_buffer, nested(arrays, "buffer"))
-    template = {"envs": {name: part for name, part in envs.get_state().items() if name != "np_random"}}
+    template = {"envs": {"engine": envs.get_state()["engine"]}}
     state = unflatten({name: array for name, array in arrays.items() if name.startswith("envs/")}, template)
-    envs.set_state({**state["envs"], "np_random": numbers["envs"]})
+    envs.set_state({**state["envs"], **numbers["envs"]})
     model._last_obs = {name: array.copy() for name, array in nested(arrays, "last_obs").items()}
     _restore_episodes(model, arrays)
     torch.set_rng_state(torch.from_numpy(arrays["torch"].copy()))

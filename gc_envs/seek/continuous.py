@@ -16,6 +16,7 @@ from gc_envs.core.task import Task
 from gc_envs.seek.state import SeekState
 
 SIZE, THRESHOLD = 5.0, 0.1  # the source's D and epsilon
+MAX_DIM = 21_201  # of the Sobol sequence that anchor goals are points of
 
 
 class ContinuousSeekTask(Task[SeekState]):
@@ -30,7 +31,7 @@ class ContinuousSeekTask(Task[SeekState]):
         num_anchor_goals: The number of fixed positions that `info["all_goals"]` reports on.
 
     Raises:
-        ValueError: If `dim` or `num_anchor_goals` is below 1.
+        ValueError: If `dim` lies outside 1..21201, or `num_anchor_goals` is below 1.
     """
 
     horizon = 10
@@ -38,8 +39,8 @@ class ContinuousSeekTask(Task[SeekState]):
     renders_history = True
 
     def __init__(self, dim: int = 5, num_anchor_goals: int = 64) -> None:
-        if dim < 1:
-            raise ValueError(f"dim must be at least 1, got {dim}")
+        if not 1 <= dim <= MAX_DIM:
+            raise ValueError(f"dim must lie in 1..{MAX_DIM}, got {dim}")
         self.dim = dim
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (dim,), np.float32)
         self.observation_space = gymnasium.spaces.Box(-SIZE, SIZE, (dim,), np.float32)

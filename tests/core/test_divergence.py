@@ -1,4 +1,4 @@
-"""Divergence: an environment whose action is not finite keeps its state and ends; the others never notice."""
+"""Divergence: an environment whose step cannot be taken keeps its state and is truncated; the others never notice."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -42,9 +42,9 @@ def test_an_environment_without_a_finite_action_ends_where_it_is(task, array, mo
         assert np.asarray(first[4]["diverged"]).tolist() == [False] * NUM_ENVS
     step, good = envs.step(convert(BROKEN)), twin.step(convert(MOVE))
 
-    assert np.asarray(step[4]["diverged"]).tolist() == np.asarray(step[2]).tolist() == DIVERGED
+    assert np.asarray(step[4]["diverged"]).tolist() == np.asarray(step[3]).tolist() == DIVERGED
     assert np.asarray(step[4]["_diverged"]).tolist() == [True] * NUM_ENVS
-    assert not np.asarray(step[3]).any()
+    assert not np.asarray(step[2]).any()  # no end, which would be worth more than staying alive
     assert np.asarray(step[1]).tolist() == [-1, 0, -1, 0]  # what the place where the environment stays is worth
     assert envs.num_diverged.tolist() == [0, 1, 1, 0]
     assert twin.num_diverged.tolist() == [0] * NUM_ENVS
@@ -62,7 +62,7 @@ def test_an_environment_without_a_finite_action_ends_where_it_is(task, array, mo
 
     after = envs.step(convert(BROKEN if mode is AutoresetMode.NEXT_STEP else MOVE))
     assert np.isfinite(observed(after)).all()
-    assert not np.asarray(after[2]).any()
+    assert not np.asarray(after[3]).any()
     if mode is AutoresetMode.NEXT_STEP:  # the step that resets an environment ignores its action, whatever it is
         np.testing.assert_array_equal(observed(after)[1:3], 0)
         assert not np.asarray(after[4]["diverged"]).any()
@@ -78,18 +78,33 @@ def test_shapes_that_are_wrong_are_still_errors(task, array):
             envs.step(libraries(array)(wrong))
 
 
-def test_a_fault_commands_no_new_goal(task):
+def test_a_diverged_step_brings_no_new_goal(task):
     """The environment may be at its goal, but its episode has ended."""
     envs = GoalVectorEnv(task, 2, on_success="resample", autoreset_mode=AutoresetMode.DISABLED)
     desired = envs.reset(seed=0, options={"goal": np.float32([0.0, 0.0])})[0]["desired_goal"]
-    observation, _, terminated, _, info = envs.step(np.full((2, 2), np.nan, np.float32))
+    observation, _, _, truncated, info = envs.step(np.full((2, 2), np.nan, np.float32))
     assert info["is_success"].all()
-    assert terminated.all()
+    assert truncated.all()
     np.testing.assert_array_equal(observation["desired_goal"], desired)
 
 
-def test_discrete_actions_have_no_faults(grid_task):
+@pytest.mark.parametrize("array", ["jax", "torch"])
+@pytest.mark.parametrize("wrong", [-1, 4, 2**31 - 1])
+def test_a_discrete_action_out_of_range_diverges_where_a_check_would_wait_for_the_device(grid_task, array, wrong):
+    envs = GoalVectorEnv(grid_task, 3, array=array, autoreset_mode=AutoresetMode.DISABLED)
+    before = np.asarray(envs.reset(seed=0)[0]["observation"])
+    step = envs.step(libraries(array)(np.int32([0, wrong, 1])))
+    assert np.asarray(step[4]["diverged"]).tolist() == np.asarray(step[3]).tolist() == [False, True, False]
+    assert not np.asarray(step[2]).any()
+    np.testing.assert_array_equal(observed(step)[1], before[1])
+    assert (observed(step)[[0, 2]] != before[[0, 2]]).any(axis=1).all()
+    assert envs.num_diverged.tolist() == [0, 1, 0]
+
+
+def test_a_discrete_action_out_of_range_is_an_error_in_numpy(grid_task):
     envs = GoalVectorEnv(grid_task, 2)
     envs.reset(seed=0)
-    assert "diverged" not in envs.step(np.array([0, 1]))[4]
+    with pytest.raises(ValueError, match=r"action 4 is outside 0\.\.3"):
+        envs.step(np.array([0, 4]))
+    assert envs.step(np.array([0, 1]))[4]["diverged"].tolist() == [False, False]
     assert envs.num_diverged.tolist() == [0, 0]

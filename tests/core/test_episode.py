@@ -19,19 +19,25 @@ def cells(*indices):
 @pytest.mark.parametrize("on_success", OnSuccess)
 @pytest.mark.parametrize("reached", [False, True])
 @pytest.mark.parametrize("dead", [False, True])
+@pytest.mark.parametrize("diverged", [False, True])
 @pytest.mark.parametrize("clock", [3, 4])
-def test_ends_by_hand(on_success, reached, dead, clock, to_library):
+def test_ends_by_hand(on_success, reached, dead, diverged, clock, to_library):
     episode = begin(GOALS, to_library(cells(0, 0)))
     episode = episode._replace(clock=episode.clock + clock)
     achieved = to_library(cells(0, 0) if reached else cells(1, 2))
     after, outcome = evaluate_step(
-        GOALS, episode, achieved, to_library(np.array([dead, dead])), horizon=5, on_success=on_success
-    )
+        GOALS, episode, achieved, terminal=to_library(np.array([dead, dead])),
+        diverged=to_library(np.array([diverged, diverged])), horizon=5, on_success=on_success,
+    )  # fmt: skip
     terminated = dead or (reached and on_success is OnSuccess.TERMINATE)
-    expected = {"success": reached, "reward": float(reached), "terminated": terminated, "truncated": clock == 4}
+    truncated = diverged or clock == 4
+    expected = {
+        "success": reached, "reward": float(reached), "terminated": terminated, "truncated": truncated,
+        "diverged": diverged,
+    }  # fmt: skip
     for name, value in expected.items():
         np.testing.assert_array_equal(np.asarray(getattr(outcome, name)), [value] * 2, name)
-    np.testing.assert_array_equal(np.asarray(outcome.done), [terminated or clock == 4] * 2)
+    np.testing.assert_array_equal(np.asarray(outcome.done), [terminated or truncated] * 2)
     np.testing.assert_array_equal(np.asarray(after.clock), [clock + 1] * 2)
     np.testing.assert_array_equal(np.asarray(after.desired), cells(0, 0))
 
@@ -40,7 +46,10 @@ def test_a_new_goal_is_desired_only_where_one_was_reached_and_the_episode_goes_o
     """Environments: not reached; reached; reached on the last step; reached by dying."""
     episode = begin(GOALS, to_library(cells(0, 0, 0, 0)))._replace(clock=to_library(np.int32([0, 0, 9, 0])))
     achieved, dead = to_library(cells(1, 0, 0, 0)), to_library(np.array([False, False, False, True]))
-    episode, outcome = evaluate_step(GOALS, episode, achieved, dead, horizon=10, on_success=OnSuccess.RESAMPLE)
+    never = to_library(np.zeros(4, bool))
+    episode, outcome = evaluate_step(
+        GOALS, episode, achieved, terminal=dead, diverged=never, horizon=10, on_success=OnSuccess.RESAMPLE
+    )
     renewed = resample(GOALS, episode, outcome, to_library(cells(2, 2, 2, 2)))
     np.testing.assert_array_equal(np.asarray(GOALS.index(renewed.desired)), [0, 2, 0, 0])
     np.testing.assert_array_equal(np.asarray(renewed.goal), [0, 2, 0, 0])

@@ -286,3 +286,51 @@ def test_spaces_are_finite_boxes(space):
         assert bounds.dtype == np.float32
         assert np.isfinite(bounds.low).all()
         assert np.isfinite(bounds.high).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int64", "float64"])
+@pytest.mark.parametrize("name", SPACES)
+def test_numbers_of_other_types_are_judged_as_float32(name, dtype, to_library):
+    """Unsigned differences wrap, and small integers overflow, where they are not cast first."""
+    space = SPACES[name]
+    random = np.random.default_rng(1)
+    achieved, desired = (np.round(np.clip(x, 0, 1)) for x in draws(space, random, (200,)))
+    if isinstance(space, BoxGoals):
+        achieved, desired = random.integers(0, 3, (2, 200, 2)).astype(np.float32)
+    expected = [np.asarray(x) for x in space.evaluate(achieved, desired)]
+    assert expected[0].any()
+    assert not expected[0].all()
+    judged = space.evaluate(to_library(achieved.astype(dtype)), to_library(desired.astype(dtype)))
+    for ours, theirs in zip(expected, judged, strict=True):
+        np.testing.assert_array_equal(np.asarray(theirs), ours)
+    for ours, theirs in zip(space.evaluate_all(achieved, desired), space.evaluate_all(
+        to_library(achieved.astype(dtype)), to_library(desired.astype(dtype))
+    ), strict=True):  # fmt: skip
+        np.testing.assert_array_equal(np.asarray(theirs), np.asarray(ours))
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", SPACES)
+def test_what_is_not_finite_is_never_a_success(name, number, to_library):
+    space = SPACES[name]
+    achieved, desired = draws(space, np.random.default_rng(2), (50,))
+    if isinstance(space, BoxGoals):
+        achieved = desired.copy()
+    broken, goals = achieved.copy(), desired.copy()
+    broken[:] = number
+    goals[:] = number
+    least = -np.inf if name == "box_dense" else space.reward_range[0]
+    for pair in ((broken, desired), (achieved, goals), (broken, goals)):
+        success, reward = space.evaluate(*map(to_library, pair))
+        assert not np.asarray(success).any()
+        np.testing.assert_array_equal(np.asarray(reward), np.full(50, least, np.float32))
+
+
+def test_a_multi_hot_array_is_refused_as_a_desired_goal():
+    space = SPACES["finite"]
+    space.check_desired(np.eye(4, dtype=np.float32)[[0, 3]])
+    space.check_desired(np.zeros((2, 0, 4), np.float32))
+    with pytest.raises(
+        ValueError, match="names one goal, got one with 2: .*AchievedGoalHerReplayBuffer over SB3VecEnv"
+    ):
+        space.check_desired(np.float32([[0, 0, 0, 1], [1, 0, 1, 0]]))

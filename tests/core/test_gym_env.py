@@ -80,10 +80,15 @@ def test_before_the_first_reset_nothing_runs(grid_task, method):
         ({"sise": 5}, TypeError, "takes no argument 'sise'; it takes: size, wall_density, map_seed"),
         ({"size": 2}, ValueError, "size must be at least 3, got 2"),
         ({"goals": []}, ValueError, "at least one goal"),
-        ({"goals": "position/0-0"}, ValueError, "list"),
+        *(({"goals": goals}, ValueError, "goals must be a list") for goals in ("position/0-0", b"x", 5, iter(()), {})),
+        ({"map_seed": -1}, ValueError, "map_seed must lie in 0..4294967295, got -1"),
+        ({"map_seed": 2**80}, ValueError, "map_seed must lie in 0"),
         ({"goals": ["position/9-9"]}, ValueError, "unknown goal 'position/9-9'; nearest: position/"),
         ({"on_success": "stop"}, ValueError, "'stop' is not one of"),
-        ({"horizon": 0}, ValueError, "horizon must be at least 1, got 0"),
+        *(
+            ({"horizon": horizon}, ValueError, f"horizon must be an integer of at least 1, got {horizon!r}")
+            for horizon in (0, 2.5, float("nan"), True, "10")
+        ),
     ],
 )
 @pytest.mark.parametrize("make", [gymnasium.make, gymnasium.make_vec])
@@ -169,7 +174,7 @@ def test_horizon_truncates_on_its_last_step():
 def test_without_all_goals_info_the_rest_stays(grid_task):
     env = GoalEnv(grid_task, all_goals_info=False)
     for info in (env.reset(seed=0)[1], env.step(0)[4]):
-        assert set(info) == {"goal", "goal_name", "is_success"}
+        assert set(info) == {"goal", "goal_name", "is_success", "diverged"}
 
 
 def test_render_draws_the_goal_and_needs_its_mode(grid_task, ready):
@@ -249,3 +254,21 @@ def test_setting_a_saved_state_needs_no_reset(grid_task, ready):
         other.set_state(saved)
         np.testing.assert_array_equal(other.step(2)[0]["observation"], ready.step(2)[0]["observation"])
         assert other.reset()[1]["goal"] == ready.reset()[1]["goal"]
+
+
+def test_the_spec_has_the_horizon_for_wrappers_that_count_steps():
+    env = gymnasium.make("GC-Gridworld-v0", size=5, horizon=30)
+    assert env.spec.max_episode_steps == 30
+    assert pickle.loads(pickle.dumps(env)).spec.max_episode_steps == 30
+    timed = gymnasium.wrappers.TimeAwareObservation(gymnasium.wrappers.FlattenObservation(env))
+    timed.reset(seed=0)
+    assert [timed.step(0)[0][-1] for _ in range(2)] == [1, 2]
+    assert gymnasium.make_vec("GC-Gridworld-v0", num_envs=2, size=5, horizon=30).spec.max_episode_steps == 30
+
+
+def test_an_environment_made_from_its_spec_ends_when_it_does():
+    again = gymnasium.make(gymnasium.make("GC-Gridworld-v0", size=5, horizon=3).spec)
+    again.reset(seed=0, options={"goal": "position/0-4"})
+    assert [again.step(0)[3] for _ in range(3)] == [False, False, True]
+    envs = gymnasium.make_vec(gymnasium.make_vec("GC-Gridworld-v0", num_envs=2, size=5, horizon=3).spec)
+    assert envs.horizon == 3

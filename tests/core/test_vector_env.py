@@ -14,6 +14,7 @@ from probes import RIGHT, ChainTask
 
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.registration import make_task
 
 NUM_ENVS, HORIZON = 4, 7
 
@@ -36,7 +37,6 @@ def actions(seed=0):
 
 def assert_same_infos(ours, theirs):
     """Equal keys, equal masks, and equal values wherever Gymnasium's mask is True."""
-    theirs = {key: value for key, value in theirs.items() if key not in ("goal_name", "_goal_name")}
     assert set(ours) == set(theirs)
     for key, value in theirs.items():
         if key.startswith("_"):
@@ -456,3 +456,47 @@ def test_a_step_does_not_fetch_the_random_keys(grid_task, array, monkeypatch):
     envs.reset(seed=0)
     monkeypatch.setattr(type(envs._engine), "keys", property(lambda self: pytest.fail("a step fetched the keys")))
     envs.step(jax.numpy.zeros(NUM_ENVS, int) if array == "jax" else np.zeros(NUM_ENVS, int))
+
+
+def test_a_state_of_another_environment_is_refused_and_nothing_is_lost(grid_task):
+    states = {}
+    for name, envs in {
+        "size": GoalVectorEnv(make_task("GC-Gridworld-v0", size=7), 2),
+        "count": GoalVectorEnv(grid_task, 3),
+        "goals": GoalVectorEnv(make_task("GC-Gridworld-v0", size=5, goals=[0, 1]), 2),
+        "map": GoalVectorEnv(make_task("GC-Gridworld-v0", size=5, map_seed=1), 2),
+        "task": GoalVectorEnv(make_task("GC-ContinuousSeek-v0"), 2),
+    }.items():
+        envs.reset(seed=0)
+        states[name] = envs.get_state()
+    envs = GoalVectorEnv(grid_task, 2)
+    envs.reset(seed=0)
+    before = envs.get_state()
+    for state in states.values():
+        with pytest.raises(
+            ValueError, match=r"this is a state of . x \w+Task with .* and the environment is 2 x Gridworld"
+        ):
+            envs.set_state(state)
+    for junk in (None, {}, {"engine": before["engine"]}, [before]):
+        with pytest.raises(ValueError, match="set_state takes what get_state returned"):
+            envs.set_state(junk)
+    jax.tree.map(np.testing.assert_array_equal, envs.get_state()["engine"], before["engine"])
+    envs.set_state(before)
+
+
+def test_infos_have_the_same_keys_after_a_reset_a_new_goal_and_a_step(grid_task):
+    for mode in AutoresetMode:
+        envs = GoalVectorEnv(grid_task, 3, horizon=1, autoreset_mode=mode)
+        first = envs.reset(seed=0)[1]
+        kinds = {name: (value.dtype, value.shape) for name, value in first.items() if name.strip("_") != "all_goals"}
+        assert first["goal_name"].tolist() == [grid_task.goals.names[goal] for goal in first["goal"]]
+        assert not first["diverged"].any()
+        stepped = envs.step(np.zeros(3, int))[4]
+        final = stepped.pop("final_info", first)
+        for info in (envs.set_goal(0)[1], stepped, final):
+            assert {n: (v.dtype, v.shape) for n, v in info.items() if n in kinds} == kinds
+            assert set(info) - {"final_obs", "_final_obs", "_final_info"} == set(first)
+    single = GoalEnv(grid_task)
+    first = single.reset(seed=0)[1]
+    for info in (single.set_goal(0)[1], single.step(0)[4]):
+        assert {name: type(value) for name, value in info.items()} == {name: type(v) for name, v in first.items()}

@@ -201,7 +201,7 @@ def test_progress_is_reported():
     [
         ({"episodes_per_goal": 0}, "at least 1"),
         ({"goals": ["position/9-9"]}, "unknown goal"),
-        ({"max_steps": 0}, "horizon must be at least 1"),
+        ({"max_steps": 0}, "horizon must be an integer of at least 1"),
         ({"goals": []}, "at least 1"),
     ],
 )

@@ -46,7 +46,15 @@ class GoalSpace(ABC):
 
     @abstractmethod
     def evaluate(self, achieved: Array, desired: Array) -> tuple[Array, Array]:
-        """Return success and reward of `achieved` [..., d] under `desired` [..., D], bool and float32 [...]."""
+        """Return success and reward of `achieved` [..., d] under `desired` [..., D], bool and float32 [...].
+
+        Integers are evaluated as float32. A pair with NaN or infinity in it is no success, and its reward is the least
+        that there is: -inf where the reward is minus a distance.
+        """
+
+    def check_desired(self, desired: np.ndarray) -> None:
+        """Raise ValueError for an array [..., D] that is no desired goal but could be taken for one."""
+        return
 
     def all_achieved(self, achieved: Array, desired: Array) -> Array:
         """Return which goals of the all-goals set hold, bool [..., G]."""

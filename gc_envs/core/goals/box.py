@@ -77,10 +77,12 @@ class BoxGoals(GoalSpace):
         return constant(self.low, uniform) + uniform * constant(self.high - self.low, uniform)
 
     def evaluate(self, achieved: Array, desired: Array) -> tuple[Array, Array]:
-        distance = self.distance(achieved, desired)
+        distance = self.distance(as_float32(achieved), as_float32(desired))
         success = distance <= self.threshold
         if self.dense:
-            return success, -as_float32(distance)
+            reward = -as_float32(distance)
+            xp = array_namespace(reward)
+            return success, xp.where(xp.isnan(reward), xp.full_like(reward, -np.inf), reward)
         return success, self.rewards[0] + (self.rewards[1] - self.rewards[0]) * as_float32(success)
 
     def evaluate_all(self, achieved: Array, desired: Array) -> tuple[Array, Array]:

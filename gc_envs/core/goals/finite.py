@@ -43,6 +43,15 @@ class FiniteGoals(GoalSpace):
         success = xp.any(xp.logical_and(as_bool(achieved), as_bool(desired)), axis=-1)
         return success, as_float32(success)
 
+    def check_desired(self, desired: np.ndarray) -> None:
+        """Raise ValueError for a multi-hot array, such as an achieved goal: reaching any of its goals would pay."""
+        most = np.max(np.sum(as_bool(np.asarray(desired)), axis=-1), initial=0)
+        if most > 1:
+            raise ValueError(
+                f"a desired goal names one goal, got one with {most}: achieved goals name all that hold, so relabel "
+                "with one of them, as gc_envs.wrappers.AchievedGoalHerReplayBuffer over SB3VecEnv does"
+            )
+
     def evaluate_all(self, achieved: Array, desired: Array) -> tuple[Array, Array]:
         held = as_bool(achieved)
         return held, as_float32(held)

@@ -35,9 +35,10 @@ class PointSetGoals(GoalSpace):
     def item_rewards(self, achieved: Array, desired: Array) -> Array:
         """Return the reward of each point on its own, float32 [..., n_max]; padding pays nothing."""
         xp = array_namespace(achieved, desired)
-        points = xp.reshape(desired, (*desired.shape[:-1], self.n_max, 3))
-        hit = xp.all(xp.round(achieved)[..., None, :] == points[..., 1:], axis=-1)
-        return as_float32(xp.logical_and(hit, points[..., 0] > 0.5))
+        points = xp.reshape(as_float32(desired), (*desired.shape[:-1], self.n_max, 3))
+        place = as_float32(achieved)[..., None, :]
+        hit = xp.all(xp.logical_and(xp.round(place) == points[..., 1:], xp.isfinite(place)), axis=-1)
+        return as_float32(xp.logical_and(hit, points[..., 0] == 1))
 
     def evaluate(self, achieved: Array, desired: Array) -> tuple[Array, Array]:
         xp = array_namespace(achieved, desired)
