@@ -2,7 +2,8 @@
 
 Each page runs in an empty folder of its own: ```python blocks in order, in one namespace, and the `gc-envs` commands of
 ```bash blocks with few steps. A word after the language names what the block needs: an extra (it is compiled, but not
-run, where that is not installed), or `gpu` or `window` (it is never run).
+run, where that is not installed), or `gpu` or `window` (it is never run). A word that ends with .py is the file that the
+block is written to, instead of being run.
 """
 
 import importlib.util
@@ -32,7 +33,7 @@ NEEDS = {  # mark of a block -> the module that it needs
 }
 COMMANDS = {"list", "goals", "train", "evaluate", "render", "play", "benchmark"}
 PROGRAMS = {"pip", "gc-envs", "pytest", "python", "ruff", "mypy", ".", ".ci/run", "apt-get"}
-RUNS = {"README.md": 1, "training.md": 3, "evaluation.md": 1}  # page -> how many runs its commands train
+RUNS = {"README.md": 1, "training.md": 3, "evaluation.md": 1, "own_environment.md": 1}  # page -> how many runs its commands train
 RUN_FILES = ("config.json", "metrics.csv", "evaluation.json", "learning_curve.png", "agent.gif", "checkpoints")
 
 
@@ -48,7 +49,13 @@ class Block:
     @property
     def is_runnable(self) -> bool:
         """Whether everything that the block needs is here."""
-        return not self.marks & NEVER_RUN and all(importlib.util.find_spec(NEEDS[mark]) for mark in self.marks)
+        needs = self.marks - {self.file}
+        return not needs & NEVER_RUN and all(importlib.util.find_spec(NEEDS[mark]) for mark in needs)
+
+    @property
+    def file(self) -> str | None:
+        """The file that the block is to be put in, if any."""
+        return next((mark for mark in self.marks if mark.endswith(".py")), None)
 
 
 def blocks(path: Path) -> list[Block]:
@@ -88,7 +95,9 @@ def run_page(path: Path) -> dict[str, Any]:
     """Run the blocks of a page in the current folder; return what its Python blocks defined."""
     namespace: dict[str, Any] = {"__name__": path.stem}
     for block in blocks(path):
-        if block.language == "python":
+        if block.file is not None:
+            Path(block.file).write_text(block.text)
+        elif block.language == "python":
             run_python(block, path, namespace)
         elif block.language == "bash" and block.is_runnable:
             for words in commands(block):
@@ -100,13 +109,14 @@ def run_page(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("path", [page for page in PAGES if page.name not in RUN_BY_OTHERS], ids=lambda path: path.stem)
 def test_every_block_runs_in_order(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # as for a script in that folder
     namespace = run_page(path)
     if path == README:
         assert "GC-Gridworld-v0: success" in capsys.readouterr().out, "training ends with a table"
     if path.name == "wrappers.md":
         assert namespace["env"].observation_space.shape == (109,)
     runs = sorted(folder for folder in (tmp_path / "runs").glob("*") if folder.is_dir())
-    if all(block.is_runnable for block in blocks(path)):
+    if all(block.is_runnable or block.marks & NEVER_RUN for block in blocks(path)):
         assert len(runs) == RUNS.get(path.name, 0)
     for run in runs:
         for name in RUN_FILES:
@@ -118,7 +128,7 @@ def test_marks_and_commands_are_known(path):
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(NEEDS) - {"robotics"} <= set(extras)
     for block in blocks(path):
-        assert block.marks <= NEVER_RUN | set(NEEDS), f"line {block.line}"
+        assert block.marks <= NEVER_RUN | set(NEEDS) | {block.file}, f"line {block.line}"
     for block in shells(path):
         for words in commands(block):
             assert words[0] in PROGRAMS, f"line {block.line}: {words}"
