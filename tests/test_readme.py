@@ -6,6 +6,8 @@ run, where that is not installed), or `gpu` or `window` (it is never run). A wor
 block is written to, instead of being run.
 """
 
+import ast
+import builtins
 import importlib.util
 import re
 import shlex
@@ -33,18 +35,19 @@ NEEDS = {  # mark of a block -> the module that it needs
 }
 COMMANDS = {"list", "goals", "train", "evaluate", "render", "play", "benchmark"}
 PROGRAMS = {"pip", "gc-envs", "pytest", "python", "ruff", "mypy", ".", ".ci/run", "apt-get"}
-RUNS = {"README.md": 1, "training.md": 3, "evaluation.md": 1, "own_environment.md": 1}  # page -> how many runs its commands train
+RUNS = {"README.md": 1, "training.md": 4, "evaluation.md": 1, "own_environment.md": 1}  # page -> how many runs its commands train
 RUN_FILES = ("config.json", "metrics.csv", "evaluation.json", "learning_curve.png", "agent.gif", "checkpoints")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, the words after that, its first line number and its text."""
+    """A fenced block: its language, the words after that, its first line number, its text and the paragraph before."""
 
     language: str
     marks: frozenset[str]
     line: int
     text: str
+    before: str
 
     @property
     def is_runnable(self) -> bool:
@@ -62,7 +65,8 @@ def blocks(path: Path) -> list[Block]:
     found, text = [], path.read_text()
     for match in re.finditer(r"^```(\w+)(.*)\n((?:.*\n)*?)```$", text, re.MULTILINE):
         line = text[: match.start(3)].count("\n") + 1
-        found.append(Block(match[1], frozenset(match[2].split()), line, match[3]))
+        before = text[: match.start()].strip().rsplit("\n\n", 1)[-1]
+        found.append(Block(match[1], frozenset(match[2].split()), line, match[3], before))
     return found
 
 
@@ -136,6 +140,43 @@ def test_marks_and_commands_are_known(path):
                 assert words[1] in COMMANDS
             if words[0] == "python" and words[1] != "-m":
                 assert (ROOT / words[1]).exists()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_the_text_before_a_block_names_the_extras_that_it_needs(path):
+    for block in blocks(path):
+        for mark in block.marks & set(NEEDS):
+            extra = {"robotics": "hand"}.get(mark, mark)
+            assert re.search(rf"`{extra}`|\[{extra}\]", block.before), f"line {block.line} needs the extra {extra}"
+
+
+@pytest.mark.parametrize("path", [page for page in PAGES if page.name not in RUN_BY_OTHERS], ids=lambda path: path.stem)
+def test_blocks_are_marked_by_the_extras_of_their_ids(path):
+    from gc_envs.registration import ROWS
+
+    for block in blocks(path):
+        for row in ROWS:
+            if row.extra and re.search(rf"{row.id}\b", block.text) and not block.marks & NEVER_RUN:
+                assert row.extra in block.marks, f"line {block.line}: {row.id}"
+
+
+def names_from_elsewhere(code: str) -> set[str]:
+    """The names that a block uses and does not define."""
+    nodes = list(ast.walk(ast.parse(code)))
+    used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    defined = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    defined |= {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    defined |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    defined |= {(node.asname or node.name).split(".")[0] for node in nodes if isinstance(node, ast.alias)}
+    return used - defined - set(dir(builtins))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_block_stands_alone_or_says_that_it_goes_on(path):
+    for block in blocks(path):
+        if block.language == "python":
+            missing = names_from_elsewhere(block.text)
+            assert not missing or "on from the" in " ".join(block.before.split()), f"line {block.line}: {missing}"
 
 
 def test_every_extra_is_in_the_table_of_installs():
