@@ -1,24 +1,32 @@
 """The `gc-envs` command."""
 
 import ast
+import difflib
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, Suppress
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 import gc_envs
 from gc_envs.agents import LEARNERS, get_learner
 from gc_envs.agents.presets import preset
-from gc_envs.registration import ROWS, get_row, make_task, task_class
+from gc_envs.env_kwargs import KINDS, parse_env_kwargs
+from gc_envs.registration import REGISTRY, get_row, make_task
 from gc_envs.training.options import TrainOptions
 from gc_envs.training.signals import Interrupted
+
+if TYPE_CHECKING:
+    from gc_envs.training.run_dir import RunDir
 
 try:
     from tyro._errors import on_parse_error
@@ -44,9 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gc_envs"
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # for ids such as my_module:MyTask; last, so that its files hide no packages
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        with on_parse_error(raise_error):
-            run_command(list(sys.argv[1:] if argv is None else argv))
+        with on_parse_error(functools.partial(raise_error, words)), NUMBERS:
+            run_command(words)
         return 0
     except Interrupted as stop:
         print(stop, file=sys.stderr)
@@ -54,10 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough, as in `gc-envs goals ID | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, ModuleNotFoundError, OSError) as error:
+    except (ValueError, TypeError, ImportError, OSError, NotImplementedError) as error:
         if os.environ.get("GC_ENVS_TRACEBACK"):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
 
 
@@ -79,7 +90,45 @@ def run_command(argv: list[str]) -> None:
         raise ValueError(f"{f'unknown command {name!r}' if argv else 'no command'}; known: {', '.join(COMMANDS)}")
 
 
-def raise_error(event: Any) -> None:
+NUMBERS = ConstructorRegistry()  # how tyro reads numbers, with our words for what is none
+
+
+@NUMBERS.primitive_rule
+def number_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """Return how an argument that is a number, or a number or None, is read; None for other types."""
+    kinds = set(get_args(info.type)) if info.type_origin in (Union, UnionType) else {info.type}
+    kind = next((kind for kind in (int, float) if kinds <= {kind, NoneType} and kind in kinds), None)
+    if kind is None:
+        return None
+
+    def parse(words: list[str]) -> Any:
+        if words[0] == "None" and NoneType in kinds:
+            return None
+        try:
+            return kind(words[0])
+        except ValueError:
+            raise ValueError(f"{words[0]!r} is not {KINDS[kind]}") from None
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=kind.__name__.upper(),
+        instance_from_str=parse,
+        is_instance=lambda value: isinstance(value, (*kinds, int)),  # an int may stand for a float
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+def known_flags(argv: list[str]) -> list[str]:
+    """Return the flags that the words after `gc-envs` may have."""
+    documented: list[Any] = [COMMANDS[argv[0]]] if argv[0] in COMMANDS else []
+    if argv[0] == "train":
+        agent = next((word for word in argv if word in LEARNERS), None)
+        documented += [TrainOptions, *([get_learner(agent).config_class] if agent else [])]
+    names = [name for callable_ in documented for name in inspect.signature(callable_).parameters]
+    return ["--" + name.replace("_", "-") for name in names]
+
+
+def raise_error(argv: list[str], event: Any) -> None:
     """Raise `ValueError` with one line for an event of tyro, or return where tyro is to show its own box."""
     with suppress(AttributeError):  # the attributes of events are private, too
         match type(event).__name__:
@@ -88,6 +137,8 @@ def raise_error(event: Any) -> None:
                 line = f"the following arguments are required: {names}"
             case "UnrecognizedArgs":
                 line = f"unrecognized arguments: {' '.join(event.tokens)}"
+                near = difflib.get_close_matches(event.tokens[0].partition("=")[0], known_flags(argv), n=1)
+                line += f"; did you mean {near[0]}?" if near else ""
             case "InvalidChoice":
                 line = f"{event.argument.display_name()}: {event.value!r} is none of {', '.join(event.choices)}"
             case "BadValue":
@@ -108,8 +159,8 @@ def list_ids() -> None:
     """List the ids of all environments."""
     from importlib.util import find_spec
 
-    width = max(len(row.id) for row in ROWS)
-    for row in ROWS:
+    width = max(map(len, REGISTRY))
+    for row in REGISTRY.values():
         missing = row.requires and find_spec(row.requires) is None
         hint = f'  (needs: pip install "gc_envs[{row.extra}]")' if missing else ""
         print(f"{row.id:<{width}}  {row.summary}{hint}")
@@ -119,7 +170,7 @@ def goals(env_id: EnvId, *, env_kwargs: EnvKwargs = ()) -> None:
     """List the goals of an environment in their order.
 
     Args:
-        env_id: List the goals of this id; `gc-envs list` shows all ids.
+        env_id: List the goals of this id; `gc-envs list` shows all ids. A task of your own is MODULE:CLASS.
         env_kwargs: Make the environment with these arguments, such as size=12.
     """
     task = make_task(env_id, **parse_env_kwargs(env_id, env_kwargs))
@@ -134,11 +185,11 @@ class TrainArguments:
     agent: Annotated[Positional[str], tyro.conf.arg(metavar="AGENT")]
     """Train this agent."""
     env_id: EnvId
-    """Train on this id; `gc-envs list` shows all ids."""
+    """Train on this id; `gc-envs list` shows all ids. A task of your own is MODULE:CLASS."""
     preset: str = "default"
     """Start from these named settings; "paper" names the published ones."""
     env_kwargs: EnvKwargs = ()
-    """Make the environment with these arguments, such as size=12."""
+    """Make the environment with these arguments, such as size=12 or horizon=50."""
     run_dir: Path | None = None
     """Write to this run folder; by default, to a new one under runs/."""
     resume: bool = False
@@ -186,6 +237,7 @@ def evaluate(
     goal: GoalNames = (),
     seed: int = 0,
     max_steps: int | None = None,
+    env_kwargs: EnvKwargs = (),
     json: Path | None = None,
 ) -> None:
     """Measure how often a trained agent reaches each goal.
@@ -198,6 +250,8 @@ def evaluate(
         goal: Evaluate only the goals with these names; by default, all goals.
         seed: Seed the start states, the dynamics and the sampled goals with this number.
         max_steps: End an episode after this many steps; by default, after those of the id (512 for Craftax).
+        env_kwargs: Change these arguments of the environment, such as on_success=continue; by default, those of the
+            run.
         json: Write the result to this JSON file.
     """
     from rich.progress import Progress
@@ -207,16 +261,24 @@ def evaluate(
     from gc_envs.evaluation import format_table, save_json
 
     policy = load_agent(run)
+    kwargs = run_env_kwargs(policy.run, env_id, env_kwargs)
+    env_id = env_id or policy.run.env_id
     with Progress(transient=True) as bar:
         task = bar.add_task("evaluating", total=None)
         result = run_evaluation(
-            policy, env_id or policy.run.env_id, episodes_per_goal=episodes_per_goal, episodes=episodes,
-            goals=goal or None, seed=seed, max_steps=max_steps,
+            policy, env_id, episodes_per_goal=episodes_per_goal, episodes=episodes, goals=goal or None, seed=seed,
+            max_steps=max_steps, env_kwargs=kwargs,
             on_step=lambda done, total: bar.update(task, completed=done, total=total),
         )  # fmt: skip
     print(format_table(result))
     if json is not None:
         save_json(result, json)
+
+
+def run_env_kwargs(run: "RunDir", env_id: str | None, pairs: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of a run's environment, changed by `pairs`; only those if it is to act on another id."""
+    is_its_own = env_id is None or get_row(env_id).id == get_row(run.env_id).id
+    return (run.env_kwargs if is_its_own else {}) | parse_env_kwargs(env_id or run.env_id, pairs)
 
 
 def render(
@@ -225,6 +287,7 @@ def render(
     goal: GoalNames = (),
     seed: int = 0,
     max_steps: int | None = None,
+    env_kwargs: EnvKwargs = (),
     out: Path | None = None,
     fps: int | None = None,
 ) -> None:
@@ -235,6 +298,7 @@ def render(
         goal: Give the episodes the goals with these names; by default, three sampled goals.
         seed: Seed the start states, the dynamics and the sampled goals with this number.
         max_steps: End an episode after this many steps; by default, after those of the id but at most 120.
+        env_kwargs: Change these arguments of the environment, such as horizon=50; by default, those of the run.
         out: Write this GIF file; by default, one in the run folder.
         fps: Show this many frames per second; by default, as many as the environment asks for.
     """
@@ -244,7 +308,7 @@ def render(
     policy = load_agent(run)
     episodes = record_episodes(
         policy, policy.run.env_id, list(goal) or SAMPLED_GOALS, seed=seed, max_steps=max_steps,
-        env_kwargs=policy.run.env_kwargs,
+        env_kwargs=run_env_kwargs(policy.run, None, env_kwargs),
     )  # fmt: skip
     path = out or run / f"{'+'.join(goal or ('sampled',)).replace('/', '_')}-seed{seed}.gif"
     flags = " ".join(["--goal", *goal, ""]) if goal else ""
@@ -258,7 +322,7 @@ def play(
     """Play an environment with the keyboard, beside a list of its goals that shows which of them hold.
 
     Args:
-        env_id: Play this id; `gc-envs list` shows all ids.
+        env_id: Play this id; `gc-envs list` shows all ids. A task of your own is MODULE:CLASS.
         goal: Give the first episode the goal with this name; by default, a sampled one.
         seed: Seed the environment with this number; by default, with a random one.
         env_kwargs: Make the environment with these arguments, such as size=12.
@@ -314,31 +378,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 def summary(docstring: str | None) -> str:
     """Return the first paragraph of a docstring in one line."""
     return " ".join((docstring or "").split("\n\n")[0].split())
-
-
-def parse_env_kwargs(env_id: str, pairs: Sequence[str]) -> dict[str, Any]:
-    """Parse NAME=VALUE strings as arguments of an environment, with the types that its task declares.
-
-    Raises:
-        ValueError: If a name is unknown or a value has the wrong type.
-    """
-    row = get_row(env_id)
-    hints = get_type_hints(task_class(row).__init__)
-    allowed = {n: t for n, t in hints.items() if n not in (*row.kwargs, "return")} | {"goals": str}
-    parsed: dict[str, Any] = {}
-    for pair in pairs:
-        name, separator, text = pair.partition("=")
-        if not separator or name not in allowed:
-            raise ValueError(f"{env_id} takes no {pair!r}; write NAME=VALUE with NAME one of {', '.join(allowed)}")
-        kind = allowed[name]
-        try:
-            if name == "goals":  # names or indices
-                parsed[name] = [int(goal) if goal.isdecimal() else goal for goal in text.split(",")]
-            else:
-                parsed[name] = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
-        except (ValueError, KeyError):
-            raise ValueError(f"{name}={text!r} is not of type {getattr(kind, '__name__', kind)}") from None
-    return parsed
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import gc_envs
 from gc_envs import cli
 from gc_envs.agents import LEARNERS, get_learner
 from gc_envs.agents.presets import preset
-from gc_envs.cli import COMMANDS, main, parse_env_kwargs, summary
+from gc_envs.cli import COMMANDS, main, summary
+from gc_envs.env_kwargs import parse_env_kwargs
 from gc_envs.registration import ROWS
 from gc_envs.training.checkpoint import list_checkpoints
 from gc_envs.training.options import TrainOptions
@@ -184,8 +185,8 @@ def test_without_the_hook_tyro_shows_its_own_errors(capsys, monkeypatch):
 
 
 def test_an_event_that_has_changed_is_left_to_tyro():
-    assert cli.raise_error(type("MissingArgs", (), {})()) is None
-    assert cli.raise_error(type("NewKindOfError", (), {})()) is None
+    assert cli.raise_error([], type("MissingArgs", (), {})()) is None
+    assert cli.raise_error([], type("NewKindOfError", (), {})()) is None
 
 
 def test_the_version_is_that_of_the_package(capsys):
@@ -219,7 +220,7 @@ TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
         ([*TRAIN, "--preset", "tiny"], "no preset 'tiny' for GC-Gridworld-v0; presets of leo: default, paper"),
         ([*TRAIN, "--env-kwargs", "sise=5"], "takes no 'sise=5'"),
         ([*TRAIN, "--env-kwargs", "size"], "write NAME=VALUE"),
-        ([*TRAIN, "--env-kwargs", "size=big"], "size='big' is not of type int"),
+        ([*TRAIN, "--env-kwargs", "size=big"], "size: 'big' is not an integer"),
         ([*TRAIN, "--env-kwargs", "size=2"], "size must be at least 3"),
         ([*TRAIN, "--env-kwargs", "goals=position/99-99"], "unknown goal"),
         ([*TRAIN, "--num-envs", "0"], "num_envs must be at least 1"),
@@ -241,13 +242,13 @@ TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
         (["list", "--colour"], "unrecognized arguments: --colour"),
         (["goals"], "arguments are required: ID; add --help to see what there is"),
         (["render"], "required: RUN"),
-        (["evaluate", "{run}", "--seed", "half"], "--seed: invalid literal for int() with base 10: 'half'"),
+        (["evaluate", "{run}", "--seed", "half"], "--seed: 'half' is not an integer; add --help"),
         (["train"], "arguments are required: AGENT, ID; add --help to see what there is"),
         (["train", "leo"], "arguments are required: ID; add --help to see what there is"),
-        ([*TRAIN, "--leraning-rate", "1"], "unrecognized arguments: --leraning-rate 1"),
+        ([*TRAIN, "--leraning-rate", "1"], "unrecognized arguments: --leraning-rate 1; did you mean --learning-rate?"),
         ([*TRAIN, "--width"], "--width: a value is missing"),
-        ([*TRAIN, "--width", "wide"], "--width: invalid literal for int() with base 10: 'wide'"),
-        ([*TRAIN, "--evaluations", "1.5"], "--evaluations: invalid literal for int() with base 10: '1.5'"),
+        ([*TRAIN, "--width", "wide"], "--width: 'wide' is not an integer"),
+        ([*TRAIN, "--evaluations", "1.5"], "--evaluations: '1.5' is not an integer"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -2,9 +2,12 @@
 
 Each page runs in an empty folder of its own: ```python blocks in order, in one namespace, and the `gc-envs` commands of
 ```bash blocks with few steps. A word after the language names what the block needs: an extra (it is compiled, but not
-run, where that is not installed), or `gpu` or `window` (it is never run).
+run, where that is not installed), or `gpu` or `window` (it is never run). A word that ends with .py is the file that the
+block is written to, instead of being run.
 """
 
+import ast
+import builtins
 import importlib.util
 import re
 import shlex
@@ -32,30 +35,38 @@ NEEDS = {  # mark of a block -> the module that it needs
 }
 COMMANDS = {"list", "goals", "train", "evaluate", "render", "play", "benchmark"}
 PROGRAMS = {"pip", "gc-envs", "pytest", "python", "ruff", "mypy", ".", ".ci/run", "apt-get"}
-RUNS = {"README.md": 1, "training.md": 3, "evaluation.md": 1}  # page -> how many runs its commands train
+RUNS = {"README.md": 1, "training.md": 4, "evaluation.md": 1, "own_environment.md": 1}  # page -> how many runs its commands train
 RUN_FILES = ("config.json", "metrics.csv", "evaluation.json", "learning_curve.png", "agent.gif", "checkpoints")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, the words after that, its first line number and its text."""
+    """A fenced block: its language, the words after that, its first line number, its text and the paragraph before."""
 
     language: str
     marks: frozenset[str]
     line: int
     text: str
+    before: str
 
     @property
     def is_runnable(self) -> bool:
         """Whether everything that the block needs is here."""
-        return not self.marks & NEVER_RUN and all(importlib.util.find_spec(NEEDS[mark]) for mark in self.marks)
+        needs = self.marks - {self.file}
+        return not needs & NEVER_RUN and all(importlib.util.find_spec(NEEDS[mark]) for mark in needs)
+
+    @property
+    def file(self) -> str | None:
+        """The file that the block is to be put in, if any."""
+        return next((mark for mark in self.marks if mark.endswith(".py")), None)
 
 
 def blocks(path: Path) -> list[Block]:
     found, text = [], path.read_text()
     for match in re.finditer(r"^```(\w+)(.*)\n((?:.*\n)*?)```$", text, re.MULTILINE):
         line = text[: match.start(3)].count("\n") + 1
-        found.append(Block(match[1], frozenset(match[2].split()), line, match[3]))
+        before = text[: match.start()].strip().rsplit("\n\n", 1)[-1]
+        found.append(Block(match[1], frozenset(match[2].split()), line, match[3], before))
     return found
 
 
@@ -88,7 +99,9 @@ def run_page(path: Path) -> dict[str, Any]:
     """Run the blocks of a page in the current folder; return what its Python blocks defined."""
     namespace: dict[str, Any] = {"__name__": path.stem}
     for block in blocks(path):
-        if block.language == "python":
+        if block.file is not None:
+            Path(block.file).write_text(block.text)
+        elif block.language == "python":
             run_python(block, path, namespace)
         elif block.language == "bash" and block.is_runnable:
             for words in commands(block):
@@ -100,13 +113,14 @@ def run_page(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("path", [page for page in PAGES if page.name not in RUN_BY_OTHERS], ids=lambda path: path.stem)
 def test_every_block_runs_in_order(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # as for a script in that folder
     namespace = run_page(path)
     if path == README:
         assert "GC-Gridworld-v0: success" in capsys.readouterr().out, "training ends with a table"
     if path.name == "wrappers.md":
         assert namespace["env"].observation_space.shape == (109,)
     runs = sorted(folder for folder in (tmp_path / "runs").glob("*") if folder.is_dir())
-    if all(block.is_runnable for block in blocks(path)):
+    if all(block.is_runnable or block.marks & NEVER_RUN for block in blocks(path)):
         assert len(runs) == RUNS.get(path.name, 0)
     for run in runs:
         for name in RUN_FILES:
@@ -118,7 +132,7 @@ def test_marks_and_commands_are_known(path):
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(NEEDS) - {"robotics"} <= set(extras)
     for block in blocks(path):
-        assert block.marks <= NEVER_RUN | set(NEEDS), f"line {block.line}"
+        assert block.marks <= NEVER_RUN | set(NEEDS) | {block.file}, f"line {block.line}"
     for block in shells(path):
         for words in commands(block):
             assert words[0] in PROGRAMS, f"line {block.line}: {words}"
@@ -126,6 +140,43 @@ def test_marks_and_commands_are_known(path):
                 assert words[1] in COMMANDS
             if words[0] == "python" and words[1] != "-m":
                 assert (ROOT / words[1]).exists()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_the_text_before_a_block_names_the_extras_that_it_needs(path):
+    for block in blocks(path):
+        for mark in block.marks & set(NEEDS):
+            extra = {"robotics": "hand"}.get(mark, mark)
+            assert re.search(rf"`{extra}`|\[{extra}\]", block.before), f"line {block.line} needs the extra {extra}"
+
+
+@pytest.mark.parametrize("path", [page for page in PAGES if page.name not in RUN_BY_OTHERS], ids=lambda path: path.stem)
+def test_blocks_are_marked_by_the_extras_of_their_ids(path):
+    from gc_envs.registration import ROWS
+
+    for block in blocks(path):
+        for row in ROWS:
+            if row.extra and re.search(rf"{row.id}\b", block.text) and not block.marks & NEVER_RUN:
+                assert row.extra in block.marks, f"line {block.line}: {row.id}"
+
+
+def names_from_elsewhere(code: str) -> set[str]:
+    """The names that a block uses and does not define."""
+    nodes = list(ast.walk(ast.parse(code)))
+    used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    defined = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    defined |= {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    defined |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    defined |= {(node.asname or node.name).split(".")[0] for node in nodes if isinstance(node, ast.alias)}
+    return used - defined - set(dir(builtins))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_block_stands_alone_or_says_that_it_goes_on(path):
+    for block in blocks(path):
+        if block.language == "python":
+            missing = names_from_elsewhere(block.text)
+            assert not missing or "on from the" in " ".join(block.before.split()), f"line {block.line}: {missing}"
 
 
 def test_every_extra_is_in_the_table_of_installs():

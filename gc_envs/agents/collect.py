@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gc_envs.agents.goal_stats import GoalStats, init_goal_stats
 from gc_envs.agents.types import Array, Transition
@@ -29,8 +30,15 @@ def training_env(task: Task[Any], num_envs: int) -> FuncGoalEnv:
     """Return the environment to train in: reaching the desired goal brings a new one, and the episode goes on.
 
     Raises:
-        ValueError: The task has no finite goal set or no discrete actions; the message names agents for the others.
+        ValueError: The task has no finite goal set or no discrete actions, where the message names agents for the
+            others, or its observations are images, which no network here is made for.
     """
+    space = task.observation_space
+    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 3 and space.dtype == np.uint8:
+        raise ValueError(
+            f"this learner reads vectors of numbers or categories; {type(task).__name__} has images of {space.shape}: "
+            "choose another observation, for Craftax observation=compact or observation=symbolic"
+        )
     if not isinstance(task.goals, FiniteGoals) or not isinstance(task.action_space, gymnasium.spaces.Discrete):
         goals, kind = type(task.goals).__name__, type(task).__name__
         raise ValueError(

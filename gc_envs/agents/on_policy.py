@@ -43,6 +43,7 @@ class OnPolicy(ABC):
     name: ClassVar[str]
     config_class: ClassVar[type[OnPolicyConfig]]
     takes_compact: ClassVar[bool] = True  # whether it reads the integer observations made for our own networks
+    on_success: ClassVar[str | None] = "resample"  # see `collect.training_env`
 
     def __init__(self, task: Task[Any], config: OnPolicyConfig) -> None:
         config.check()

@@ -38,7 +38,7 @@ Evaluation = TypedDict(
 
 def evaluate(
     policy: Any,
-    env_id: str,
+    env_id: str | Task[Any],
     *,
     episodes_per_goal: int = 1,
     episodes: int = SAMPLED_EPISODES,
@@ -57,7 +57,7 @@ def evaluate(
 
     Args:
         policy: One of our agents, an SB3 model, or a function from a batch of goal-dictionary observations to actions.
-        env_id: A registered id.
+        env_id: A registered id, "module:id" or "module:class", as `make_task` takes them, or a task.
         episodes_per_goal: Episodes for each goal of a finite set.
         episodes: Episodes in total if goals are sampled.
         goals: The only goals of a finite set to evaluate, by name or index; by default, all of them.
@@ -81,7 +81,9 @@ def evaluate(
     """
     if env_kwargs is None:
         run = getattr(policy, "run", None)
-        env_kwargs = run.env_kwargs if run is not None and run.env_id == env_id else {}
+        env_kwargs = {}
+        if run is not None and isinstance(env_id, str) and get_row(run.env_id).id == get_row(env_id).id:
+            env_kwargs = run.env_kwargs
     evaluator = Evaluator(
         env_id, episodes_per_goal=episodes_per_goal, episodes=episodes, goals=goals, seed=seed, max_steps=max_steps,
         num_envs=num_envs, env_kwargs=env_kwargs,
@@ -89,9 +91,9 @@ def evaluate(
     return evaluator(policy, on_step)
 
 
-def episode_steps(env_id: str, task: Task[Any]) -> int:
+def episode_steps(env_id: str | Task[Any], task: Task[Any], env_kwargs: dict[str, Any]) -> int:
     """Return how many steps an episode of an evaluation may take by default."""
-    return get_row(env_id).eval_steps or task.horizon
+    return env_kwargs.get("horizon") or get_row(env_id).eval_steps or task.horizon
 
 
 class Evaluator:
@@ -102,7 +104,7 @@ class Evaluator:
 
     def __init__(
         self,
-        env_id: str,
+        env_id: str | Task[Any],
         *,
         episodes_per_goal: int = 1,
         episodes: int = SAMPLED_EPISODES,
@@ -112,10 +114,9 @@ class Evaluator:
         num_envs: int | None = None,
         env_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        self.env_id, self.seed, self.env_kwargs = env_id, seed, dict(env_kwargs or {})
-        on_success = self.env_kwargs.get("on_success")
-        task = make_task(env_id, **{name: value for name, value in self.env_kwargs.items() if name != "on_success"})
-        self.max_steps = episode_steps(env_id, task) if max_steps is None else max_steps
+        self.env_id, self.seed, self.env_kwargs = get_row(env_id).id, seed, dict(env_kwargs or {})
+        task = make_task(env_id, **self.env_kwargs)
+        self.max_steps = episode_steps(env_id, task, self.env_kwargs) if max_steps is None else max_steps
         self.finite = isinstance(task.goals, FiniteGoals)
         self.episodes_per_goal = episodes_per_goal
         self.goals: list[int | None] = [None] * episodes  # one per episode; None: the environment samples it
@@ -126,7 +127,7 @@ class Evaluator:
             raise ValueError("no episodes to evaluate: episodes and episodes_per_goal must be at least 1")
         self.seeds = np.random.SeedSequence(seed).generate_state(len(self.goals)).tolist()
         self.envs = GoalVectorEnv(
-            task, min(len(self.goals), num_envs or MAX_ENVS), horizon=self.max_steps, on_success=on_success,
+            task, min(len(self.goals), num_envs or MAX_ENVS), horizon=self.max_steps,
             autoreset_mode=AutoresetMode.NEXT_STEP, all_goals_info=False,
         )  # fmt: skip
 

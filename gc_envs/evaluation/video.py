@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.evaluation.evaluate import as_policy, episode_steps
 from gc_envs.registration import make_task
@@ -18,7 +19,7 @@ LAST_FRAME_MS = 1000  # how long the last frame of an episode is shown, in milli
 
 def record_episodes(
     policy: Any,
-    env_id: str,
+    env_id: str | Task[Any],
     goals: Sequence[Any] | int,
     *,
     seed: int = 0,
@@ -29,18 +30,21 @@ def record_episodes(
 
     Args:
         policy: An agent, as `evaluate` takes it.
-        env_id: A registered id.
+        env_id: A registered id, "module:id" or "module:class", as `make_task` takes them, or a task.
         goals: Names, indices or arrays of the goals, or how many goals to sample.
         seed: Seed of the start states, the dynamics and the sampled goals.
         max_steps: Steps of an episode; by default, as many as in an evaluation but at most `VIDEO_STEPS`.
         env_kwargs: Arguments of the environment.
+
+    Raises:
+        NotImplementedError: The task renders no frames.
 
     Returns:
         The frames of each episode, uint8 [H, W, 3], from its start state to the state in which it ended.
     """
     task = make_task(env_id, **(env_kwargs or {}))
     if max_steps is None:
-        max_steps = min(VIDEO_STEPS, episode_steps(env_id, task))
+        max_steps = min(VIDEO_STEPS, episode_steps(env_id, task, env_kwargs or {}))
     num_envs = goals if isinstance(goals, int) else len(goals)
     options = None if isinstance(goals, int) else {"goals": [task.goals.encode(goal) for goal in goals]}
     envs = GoalVectorEnv(

@@ -8,7 +8,6 @@ import numpy as np
 from gc_envs.core.goals import GoalSpace, PointSetGoals
 from gc_envs.entry_points import make_env
 from gc_envs.play.keys import Bindings, action_of, bindings, get_keyboard
-from gc_envs.registration import get_row
 
 TEXT, FAINT = (226, 228, 233), (140, 146, 158)
 PENDING, REACHED = (250, 190, 88), (96, 211, 148)
@@ -30,7 +29,7 @@ class Game:
 
     def __init__(self, env_id: str, goal: str | None, seed: int | None, env_kwargs: dict[str, Any]) -> None:
         defaults = {"on_success": "continue", "horizon": get_keyboard(env_id).horizon}
-        self.env = make_env(env_id=get_row(env_id).id, render_mode="rgb_array", **(defaults | env_kwargs))
+        self.env = make_env(env_id=env_id, render_mode="rgb_array", **(defaults | env_kwargs))
         self.keys: Bindings = bindings(env_id, self.env.action_space)
         self.seed = seed
         self.goal: Any = goal

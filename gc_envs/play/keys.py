@@ -28,7 +28,7 @@ ARROWS = {"left": "a", "right": "d", "up": "w", "down": "s"}  # and the letters 
 COMMANDS = {"r": "reset", "n": "new goal", "q": "quit"}  # with Ctrl always, alone where the game has no such key
 DIGITS = tuple("1234567890")  # in the order of the keyboard
 PLAY_HORIZON = 300  # steps of an episode where it takes several presses to do what a policy does in one action
-BITS = [key for key in string.digits + string.ascii_lowercase if key not in COMMANDS]
+NUMBERED = [key for key in string.digits + string.ascii_lowercase if key not in COMMANDS]
 
 
 @dataclass(frozen=True)
@@ -107,15 +107,30 @@ def discrete_pages(table: str) -> Callable[[gymnasium.Space], tuple[Page, ...]]:
     return lambda space: (page,)
 
 
-def bit_pages(space: gymnasium.Space) -> tuple[Page, ...]:
-    """Return a key for every bit, as many on a page as there are digits and free letters."""
+def numbered_pages(space: gymnasium.Space, effect: str, plural: str) -> tuple[Page, ...]:
+    """Return a key for every discrete action, as many on a page as there are digits and free letters.
+
+    Args:
+        space: A discrete action space.
+        effect: The words for one action, such as "flip bit", which its number follows.
+        plural: The words for several.
+    """
     assert isinstance(space, gymnasium.spaces.Discrete)
     pages = []
-    for first in range(0, int(space.n), len(BITS)):
-        keys = dict(zip(BITS, range(first, int(space.n)), strict=False))
-        labels = tuple((key, f"flip bit {bit}") for key, bit in keys.items())
-        pages.append(Page(keys, labels, f"bits {first} .. {first + len(keys) - 1}"))
+    for first in range(0, int(space.n), len(NUMBERED)):
+        keys = dict(zip(NUMBERED, range(first, int(space.n)), strict=False))
+        labels = tuple((key, f"{effect} {number}") for key, number in keys.items())
+        pages.append(Page(keys, labels, f"{plural} {first} .. {first + len(keys) - 1}"))
     return tuple(pages)
+
+
+def any_pages(space: gymnasium.Space) -> tuple[Page, ...]:
+    """Return the keys of a task that has no row in `KEYS`; ValueError where its actions are not of a known kind."""
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return numbered_pages(space, "action", "actions")
+    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
+        return pair_pages(space)
+    raise ValueError(f"play has keys for discrete actions and for vectors of numbers, not for {space}")
 
 
 def moves(**presses: Press) -> dict[str, int | Press]:
@@ -194,7 +209,7 @@ KEYS = {
     "GC-ContinuousSeek-v0": Keyboard(pair_pages, horizon=PLAY_HORIZON),
     "GC-DriveSeek-v0": Keyboard(lambda space: (_DRIVE,)),
     "GC-NoisySeek-v0": Keyboard(pair_pages),
-    "GC-BitFlip-v0": Keyboard(bit_pages),
+    "GC-BitFlip-v0": Keyboard(lambda space: numbered_pages(space, "flip bit", "bits")),
     **{
         f"GC-Panda{name}{reward}-v0": Keyboard(panda_pages, {3: 1.0} if name == "PickAndPlace" else {}, PLAY_HORIZON)
         for name in ("Reach", "Push", "Slide", "PickAndPlace")
@@ -216,11 +231,13 @@ def bindings(env_id: str, space: gymnasium.Space) -> Bindings:
 
 
 def get_keyboard(env_id: str) -> Keyboard:
-    """Return the row of `env_id`; raise ValueError if it cannot be played with a keyboard."""
-    env_id = get_row(env_id).id
-    if env_id not in KEYS:
-        raise ValueError(f"{env_id} has no key bindings; play takes: {', '.join(KEYS)}")
-    return KEYS[env_id]
+    """Return the keys of `env_id`, general ones for a user's task; ValueError if it cannot be played."""
+    row = get_row(env_id)
+    if row.family == "own":
+        return Keyboard(any_pages)
+    if row.id not in KEYS:
+        raise ValueError(f"{row.id} has no key bindings; play takes: {', '.join(KEYS)}")
+    return KEYS[row.id]
 
 
 def action_of(press: int | Press, held: np.ndarray, space: gymnasium.Space, scale: float = 1.0) -> np.ndarray:

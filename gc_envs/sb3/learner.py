@@ -46,6 +46,7 @@ class Algorithm:
     """Whether goals must be sets of points."""
 
     takes_compact: ClassVar[bool] = False  # the integer observations of this package's own networks are not for SB3
+    on_success: ClassVar[str | None] = None
 
     def __call__(self, task: Task, config: OffPolicyConfig) -> "SB3Learner":
         """Return a learner of this algorithm on `task`; ValueError if it cannot be trained."""
@@ -78,6 +79,7 @@ class SB3Learner:
     """
 
     takes_compact = False
+    on_success: str | None = None
 
     def __init__(self, algorithm: Algorithm, task: Task, config: OffPolicyConfig) -> None:
         config.check()

@@ -1,6 +1,7 @@
 """`gc-envs train`, from settings to a finished run folder: build, train, evaluate, plot and record."""
 
 import dataclasses
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -37,7 +38,7 @@ def train_run(
 
     Args:
         agent: Name of a learner, see `agents.LEARNERS`.
-        env_id: A registered environment id.
+        env_id: A registered id, "module:id" or "module:class".
         config: An instance of the learner's `config_class`.
         env_kwargs: Arguments of the environment.
         options: Evaluations and logs.
@@ -55,7 +56,10 @@ def train_run(
     if resume and run_dir is None:
         raise RunError("--resume needs --run-dir, the run to go on with")
     options = options or TrainOptions()
-    folder = Path(run_dir or Path("runs") / f"{agent}-{env_id}-{datetime.now():%Y%m%d-%H%M%S}")
+    if not isinstance(env_id, str):
+        raise ValueError(f"a run folder has to name how its task is made: give 'module:class', not {env_id!r}")
+    name = re.sub(r"[^\w.-]+", "-", env_id)  # a folder of its own for FOLDER/NAME-v0 and module:class
+    folder = Path(run_dir or Path("runs") / f"{agent}-{name}-{datetime.now():%Y%m%d-%H%M%S}")
     learner, wanted = _build(agent, env_id, config, env_kwargs or {}, folder)
     run = _open_or_create(wanted, resume=resume)
     evaluator = Evaluator(
@@ -95,7 +99,7 @@ def finish(policy: Policy, run: RunDir, result: Evaluation) -> None:
         )
         comment = f"gc-envs: {run.agent} on {run.env_id}, seed {result['seed']}"
         written.append(save_gif(episodes, run.folder / "agent.gif", policy.task.render_fps, comment=comment))
-    except OSError as error:  # a machine that cannot render has trained all the same
+    except (OSError, NotImplementedError) as error:  # what cannot be rendered has been trained all the same
         console.print(f"no video: {error}", highlight=False)
     for path in written:
         console.print(f"wrote {path}", highlight=False)
@@ -117,13 +121,18 @@ def _build(
     agent: str, env_id: str, config: Any, env_kwargs: dict[str, Any], folder: Path
 ) -> tuple[TrainableLearner, RunDir]:
     """Return the learner, and the run that `folder` is to hold."""
-    learner_class = get_learner(agent)
+    learner_class, row = get_learner(agent), get_row(env_id)
     if learner_class.takes_compact:
-        env_kwargs = get_row(env_id).agent_kwargs | env_kwargs
+        env_kwargs = row.agent_kwargs | env_kwargs
+    needed = learner_class.on_success
+    if needed is not None and env_kwargs.get("on_success", needed) != needed:
+        raise ValueError(
+            f"{agent} trains with on_success={needed!r}, not {env_kwargs['on_success']!r}; give that to an evaluation"
+        )
     task = make_task(env_id, **env_kwargs)
     if task.backend != "jax":  # so that the run says which physics it is about, and goes on with the same
         env_kwargs = {**env_kwargs, "backend": task.backend}
-    return learner_class(task, config), RunDir(folder, agent, env_id, env_kwargs, dataclasses.asdict(config))
+    return learner_class(task, config), RunDir(folder, agent, row.reference, env_kwargs, dataclasses.asdict(config))
 
 
 def _open_or_create(wanted: RunDir, *, resume: bool) -> RunDir:

@@ -84,6 +84,7 @@ class TrainableLearner(Protocol):
     name: ClassVar[str]  # its row in `LEARNERS`
     config_class: ClassVar[type]  # a frozen dataclass; its fields are the flags of the command line
     takes_compact: ClassVar[bool]  # whether it reads the integer observations made for our own networks
+    on_success: ClassVar[str | None]  # what reaching a goal does while it trains; None: what the environment says
 
     task: Task[Any]
     config: Any
