@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gc_envs.training.checkpoint import checkpoint_step, load_arrays, save_checkpoint
+from gc_envs.training.checkpoint import save_checkpoint
 from gc_envs.training.logger import RunLogger
 from gc_envs.training.options import TrainOptions
 from gc_envs.training.progress import Progress
@@ -24,7 +24,7 @@ Evaluate = Callable[[Policy, OnStep], Mapping[str, Any]]  # its result has "succ
 
 
 def train(trainer: Trainer, run: RunDir, options: TrainOptions, evaluate: Evaluate) -> Policy:
-    """Train to the end, from the newest checkpoint of `run` if it has one.
+    """Train to the end, from the newest checkpoint of `run` that can be used, if it has one.
 
     Args:
         trainer: The run in memory, before `init` or `restore`.
@@ -34,16 +34,17 @@ def train(trainer: Trainer, run: RunDir, options: TrainOptions, evaluate: Evalua
 
     Raises:
         Interrupted: SIGINT or SIGTERM came; everything is saved.
-        RunError: The checkpoint is damaged or does not fit the settings.
+        RunError: The checkpoint does not fit the settings, or all of them are damaged.
     """
-    latest = run.latest()
+    newest = run.load_newest()
     with Progress(trainer.total_steps, run.folder.name) as progress, catch_signals() as signals:
-        if latest is None:
+        if newest is None:
             progress.say("starting ...")
             trainer.init()
         else:
-            progress.say(f"going on from {latest.name} ...")
-            trainer.restore(load_arrays(latest), checkpoint_step(latest))
+            progress.say(f"going on from step {newest.step:,} ...")
+            trainer.restore(newest.arrays, newest.step)
+        del newest  # the trainer has it now
         Loop(trainer, run, options, evaluate, progress, signals).run()
     return trainer.policy()
 

@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from gc_envs.registration import make_task
-from gc_envs.training.checkpoint import RunError, checkpoint_step, list_checkpoints, load_arrays
+from gc_envs.training.checkpoint import (
+    Checkpoint,
+    RunError,
+    check_checkpoint,
+    checkpoint_step,
+    list_checkpoints,
+    load_newest,
+)
 
 FORMAT = 2
 PACKAGES = (
@@ -41,15 +48,20 @@ class RunDir:
         """The folder of the checkpoints."""
         return self.folder / "checkpoints"
 
-    def latest(self) -> Path | None:
-        """Return the newest checkpoint, or None if there is none yet."""
-        found = list_checkpoints(self.checkpoints)
-        return found[-1] if found else None
+    def load_newest(self) -> Checkpoint | None:
+        """Return the newest checkpoint that can be used, or None before the first; see `checkpoint.load_newest`."""
+        return load_newest(self.checkpoints)
 
     def is_finished(self, total_steps: int) -> bool:
-        """Return whether the newest checkpoint is that of `total_steps`, the end of the run."""
-        latest = self.latest()
-        return latest is not None and checkpoint_step(latest) == total_steps
+        """Return whether the newest checkpoint is that of `total_steps`, the end of the run, and whole."""
+        found = list_checkpoints(self.checkpoints)
+        if not found or checkpoint_step(found[-1]) != total_steps:
+            return False
+        try:
+            check_checkpoint(found[-1])
+        except RunError:  # the run goes on from the one before it
+            return False
+        return True
 
     def learner(self, learner_class: Any) -> Any:
         """Return the learner as it was built for this run.
@@ -126,11 +138,11 @@ def open_run(folder: Path | str) -> RunDir:
 
 
 def trained_arrays(run: RunDir) -> dict[str, Any]:
-    """Return the arrays of the newest checkpoint; RunError if there is none."""
-    latest = run.latest()
-    if latest is None:
+    """Return the arrays of the newest checkpoint that can be used; RunError if there is none."""
+    newest = run.load_newest()
+    if newest is None:
         raise RunError(f"{run.folder} has no checkpoint yet")
-    return load_arrays(latest)
+    return newest.arrays
 
 
 def installed_versions() -> dict[str, str]:

@@ -3,13 +3,14 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from tiny_run import KILLED, command, contents, final_state, train
+from tiny_run import KILLED, command, contents, final_state, flip, train
 
 from gc_envs.agents import jax_trainer
 from gc_envs.training import loop, options
@@ -181,18 +182,47 @@ def test_a_run_killed_after_its_last_update_is_evaluated_on_resume(run_copy, fin
 
 @pytest.mark.parametrize("damaged", ["state.safetensors", "config.json"])
 def test_a_damaged_run_is_not_resumed(run_copy, capsys, damaged):
-    path = (
-        run_copy / "config.json"
-        if damaged == "config.json"
-        else list_checkpoints(run_copy / "checkpoints")[-1] / damaged
-    )
-    path.write_bytes(path.read_bytes()[:20])
+    checkpoints = list_checkpoints(run_copy / "checkpoints")
+    paths = [run_copy / damaged] if damaged == "config.json" else [path / damaged for path in checkpoints]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:20])
     before = contents(run_copy)
     assert train(run_copy, "--resume", total_steps=1280) == 2
     error = capsys.readouterr().err
     assert "is damaged" in error
     assert "Traceback" not in error
     assert contents(run_copy) == before
+
+
+# In state.safetensors, the length of the header, the header, and the arrays at three places.
+FLIPS = [("state.safetensors", place) for place in (0.0, 0.01, 0.3, 0.8, 1.0)] + [
+    ("meta.json", place) for place in (0.05, 0.12, 0.5)
+]
+
+
+@pytest.mark.parametrize(("name", "place"), FLIPS)
+def test_a_run_goes_back_to_the_checkpoint_before_a_damaged_one_and_ends_bitwise_the_same(
+    run_copy, finished_run, capsys, name, place
+):
+    before, newest = list_checkpoints(run_copy / "checkpoints")
+    flip(newest / name, place)
+    assert train(run_copy, "--resume") == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if newest.name in line]
+    assert line.startswith(str(newest))
+    assert line.endswith("; using step_000001216, the checkpoint of step 1,216")
+    assert_whole(run_copy, finished_run)
+    assert [path.name for path in list_checkpoints(run_copy / "checkpoints")] == [before.name, newest.name]
+
+
+def test_what_a_damaged_checkpoint_is_resumed_from_is_what_an_undamaged_run_is(run_copy, finished_run, tmp_path):
+    undamaged = shutil.copytree(run_copy, tmp_path / "undamaged")
+    shutil.rmtree(list_checkpoints(undamaged / "checkpoints")[-1])
+    flip(list_checkpoints(run_copy / "checkpoints")[-1] / "state.safetensors", 0.6)
+    for folder in (run_copy, undamaged):
+        assert train(folder, "--resume") == 0
+    assert final_state(run_copy) == final_state(undamaged)
+    steps = [[row["step"] for row in rows(folder, "metrics.csv")] for folder in (run_copy, undamaged)]
+    assert steps[0][-1] == steps[1][-1] == str(STEPS)
 
 
 def test_resume_needs_to_know_which_run(capsys):
