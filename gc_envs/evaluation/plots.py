@@ -1,9 +1,10 @@
 """The learning curve of a run."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
+
+from gc_envs.training.logger import read_csv
 
 TRAINED, SEEN, EVALUATED = "#2b6cc4", "#9aa3b2", "#e08a1e"  # colours of the curves
 
@@ -17,8 +18,12 @@ def plot_learning_curve(folder: Path, title: str) -> Path | None:
 
     Returns:
         The path of learning_curve.png in `folder`, or None if nothing has been logged yet.
+
+    Raises:
+        RunError: One of the two files is damaged.
     """
-    metrics, evaluations = (_read_csv(folder / name) for name in ("metrics.csv", "evaluations.csv"))
+    metrics = read_csv(folder / "metrics.csv", ("step", "running_success"))
+    evaluations = read_csv(folder / "evaluations.csv", ("step", "success", "return"))
     if not metrics:
         return None
     from matplotlib.figure import Figure
@@ -45,12 +50,3 @@ def plot_learning_curve(folder: Path, title: str) -> Path | None:
     path = folder / "learning_curve.png"
     figure.savefig(path, dpi=130)
     return path
-
-
-def _read_csv(path: Path) -> dict[str, list[float]]:
-    """Return the columns of a CSV file of numbers; empty if there is no such file or it has no rows."""
-    if not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}

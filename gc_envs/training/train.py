@@ -87,7 +87,12 @@ def finish(policy: Policy, run: RunDir, result: Evaluation) -> None:
     console = Console(stderr=True)
     save_json(result, run.folder / "evaluation.json")
     print(format_table(result))
-    written = [plot_learning_curve(run.folder, f"{run.agent} on {run.env_id}"), run.folder / "evaluation.json"]
+    written = [run.folder / "evaluation.json"]
+    try:
+        curve = plot_learning_curve(run.folder, f"{run.agent} on {run.env_id}")
+        written += [curve] if curve else []
+    except RunError as error:
+        console.print(f"no learning curve: {error}", highlight=False)
     console.print("recording a video of the agent ...", highlight=False)
     try:
         episodes = record_episodes(

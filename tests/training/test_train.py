@@ -1,5 +1,6 @@
 """Training runs: killed, stopped, resumed, refused; and what they leave in their folder."""
 
+import contextlib
 import csv
 import json
 import os
@@ -14,8 +15,9 @@ from tiny_run import KILLED, command, contents, final_state, flip, train
 
 from gc_envs.agents import jax_trainer
 from gc_envs.training import loop, options
-from gc_envs.training.checkpoint import list_checkpoints
-from gc_envs.training.logger import _truncate
+from gc_envs.training.checkpoint import RunError, list_checkpoints
+from gc_envs.training.logger import RunLogger, _truncate, read_csv
+from gc_envs.training.run_dir import RunDir
 
 STEPS = 1280
 
@@ -248,6 +250,64 @@ def test_rows_that_a_kill_cut_off_or_a_resume_repeats_are_dropped(tmp_path, text
     path.write_text(text)
     _truncate(path, 2)
     assert (path.read_text() if path.exists() else None) == kept
+
+
+def damage_line(path, number, text):
+    lines = path.read_text().splitlines()
+    lines[number] = text
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "evaluations.csv"])
+@pytest.mark.parametrize(
+    ("number", "text", "said"),
+    [
+        (0, "stfp,running_success", "its first column is not step but 'stfp'"),
+        (0, None, "its columns are not step,"),
+        (1, "x1,0.5", "line 2 is not "),
+        (1, "\ufffd\x00", "line 2 is not "),
+    ],
+)
+def test_a_damaged_log_is_kept_aside_and_the_run_goes_on(run_copy, finished_run, capsys, name, number, text, said):
+    shutil.rmtree(list_checkpoints(run_copy / "checkpoints")[-1])
+    path = run_copy / name
+    damage_line(path, number, path.read_text().splitlines()[0].replace("success", "succfss") if text is None else text)
+    damaged = path.read_bytes()
+    assert train(run_copy, "--resume") == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if " is damaged: " in line]
+    assert line.startswith(f"{path} is damaged: {said}")
+    assert line.endswith(f"kept as {name}.damaged, and a new one has its whole rows")
+    assert (run_copy / f"{name}.damaged").read_bytes() == damaged or said.startswith("its columns")
+    assert final_state(run_copy) == final_state(finished_run)
+    kept = rows(run_copy, name)
+    assert list(kept[0]) == list(rows(finished_run, name)[0])
+    assert kept[-1]["step"] == str(STEPS)
+    assert (run_copy / "learning_curve.png").exists()
+
+
+def test_a_damaged_log_of_a_finished_run_is_named_and_everything_else_is_made(run_copy, capsys):
+    (run_copy / "agent.gif").unlink()
+    damage_line(run_copy / "metrics.csv", 0, "step,steps_per_s")
+    assert train(run_copy, "--resume") == 0
+    error = capsys.readouterr().err
+    assert f"no learning curve: {run_copy / 'metrics.csv'} is damaged" in error.replace("\n", " ").replace("  ", " ")
+    assert (run_copy / "agent.gif").exists()
+
+
+def test_no_flipped_bit_in_a_log_stops_a_run(tmp_path, capsys):
+    path = tmp_path / "metrics.csv"
+    text = b"step,running_success\r\n10,0.5\r\n20,nan\r\n"
+    for place in range(len(text)):
+        for bit in range(8):
+            path.write_bytes(text[:place] + bytes([text[place] ^ 1 << bit]) + text[place + 1 :])
+            with contextlib.suppress(RunError):
+                read_csv(path, ("step", "running_success"))
+            logger = RunLogger(RunDir(tmp_path, "", "", {}, {}), 20)
+            logger.metrics({"step": 30, "running_success": 0.7})
+            columns = read_csv(path, ("step", "running_success"))
+            assert (columns["step"][-1], columns["running_success"][-1]) == (30, 0.7)
+            for aside in tmp_path.glob("*.damaged*"):
+                aside.unlink()
 
 
 def test_tensorboard_writes_events_beside_the_csv(tmp_path):
