@@ -26,6 +26,7 @@ from gc_envs.training.checkpoint import (
 )
 
 FORMAT = 2
+RESULTS = ("evaluation.json", "learning_curve.png", "agent.gif")  # made when a run has ended
 PACKAGES = (
     "gc_envs", "jax", "flax", "optax", "numpy", "gymnasium", "craftax", "mujoco", "torch",
     "stable-baselines3",
@@ -86,20 +87,39 @@ class RunDir:
         if self.folder.exists() and (not self.folder.is_dir() or set(os.listdir(self.folder)) - {".config.json"}):
             raise RunError(f"{self.folder} already exists; pass --resume to go on with it, or another --run-dir")
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._write(installed_versions())
+
+    def lengthened(self, total_steps: int) -> "RunDir":
+        """Return this run with a larger `total_steps`, which is written to its config.json.
+
+        What was made when the run ended earlier is deleted.
+        """
+        for name in RESULTS:
+            (self.folder / name).unlink(missing_ok=True)
+        longer = dataclasses.replace(self, config={**self.config, "total_steps": total_steps})
+        longer._write(self.versions)
+        return longer
+
+    def _write(self, versions: dict[str, str]) -> None:
         contents = {
             "format": FORMAT,
             "agent": self.agent,
             "env_id": self.env_id,
             "env_kwargs": self.env_kwargs,
             "config": self.config,
-            "versions": installed_versions(),
+            "versions": versions,
         }
         whole = self.folder / ".config.json"  # renamed once written, so that a kill leaves all of it or nothing
         whole.write_text(json.dumps(contents, indent=2) + "\n")
         whole.rename(self.folder / "config.json")
 
-    def check_same(self, other: "RunDir") -> None:
-        """Raise RunError for the first setting in which `other`, a request to resume, differs from this run."""
+    def check_same(self, other: "RunDir", *, lengthen: bool = False) -> None:
+        """Raise RunError for the first setting in which `other`, a request to resume, differs from this run.
+
+        Args:
+            other: The request.
+            lengthen: Whether `total_steps` may be larger.
+        """
         for name in ("agent", "env_id"):
             if getattr(self, name) != getattr(other, name):
                 raise RunError(
@@ -107,10 +127,11 @@ class RunDir:
                 )
         for mine, theirs in ((self.env_kwargs, other.env_kwargs), (self.config, other.config)):
             for name in sorted(set(mine) | set(theirs)):
-                if mine.get(name) != theirs.get(name):
+                longer = lengthen and name == "total_steps" and theirs.get(name, 0) > mine.get(name, 0)
+                if mine.get(name) != theirs.get(name) and not longer:
                     raise RunError(
                         f"{self.folder} was started with {name}={mine.get(name)!r}, not {theirs.get(name)!r}; "
-                        "--resume takes the same flags"
+                        "--resume takes the same flags, of which only --total-steps may be larger"
                     )
 
 

@@ -32,6 +32,7 @@ def train_run(
     options: TrainOptions | None = None,
     run_dir: Path | str | None = None,
     resume: bool = False,
+    lengthen: bool = True,
 ) -> Policy:
     """Train an agent in a run folder, evaluate every goal, plot the learning curve and record a video.
 
@@ -43,6 +44,7 @@ def train_run(
         options: Evaluations and logs.
         run_dir: The run folder; by default a new one under `runs/`.
         resume: Whether to go on from the newest checkpoint of `run_dir`, or from the start if it has none.
+        lengthen: Whether a run that is resumed may be given a larger `total_steps` than it was started with.
 
     Returns:
         The trained agent.
@@ -57,7 +59,11 @@ def train_run(
     options = options or TrainOptions()
     folder = Path(run_dir or Path("runs") / f"{agent}-{env_id}-{datetime.now():%Y%m%d-%H%M%S}")
     learner, wanted = _build(agent, env_id, config, env_kwargs or {}, folder)
-    run = _open_or_create(wanted, resume=resume)
+    console = Console(stderr=True)
+    run = _open_or_create(wanted, resume=resume, lengthen=lengthen)
+    if run.config["total_steps"] < config.total_steps:
+        console.print(f"{folder}: {_lengthening(run.config['total_steps'], config)}", highlight=False)
+        run = run.lengthened(config.total_steps)
     evaluator = Evaluator(
         env_id, episodes_per_goal=options.eval_episodes, episodes=SAMPLED_EPISODES * options.eval_episodes,
         seed=config.seed, env_kwargs=run.env_kwargs,
@@ -69,7 +75,6 @@ def train_run(
         result = evaluator(policy, on_step)
         return result
 
-    console = Console(stderr=True)
     if run.is_finished(learner.total_steps):
         console.print(f"{folder} is finished", highlight=False)
         policy: Policy = load_agent(folder)
@@ -131,11 +136,22 @@ def _build(
     return learner_class(task, config), RunDir(folder, agent, env_id, env_kwargs, dataclasses.asdict(config))
 
 
-def _open_or_create(wanted: RunDir, *, resume: bool) -> RunDir:
+def _lengthening(before: int, config: Any) -> str:
+    """Return what is to be said when a run of `before` steps goes on to `config.total_steps`."""
+    line = f"lengthened from {before:,} to {config.total_steps:,} steps"
+    if not config.schedules:
+        return f"{line}, as if it had been started with that number"
+    return (
+        f"{line}; from here on with {' and '.join(config.schedules)} of a run of {config.total_steps:,} steps, "
+        f"until here with what belongs to {before:,}"
+    )
+
+
+def _open_or_create(wanted: RunDir, *, resume: bool, lengthen: bool) -> RunDir:
     """Return the run in the folder of `wanted`, checked to be the same, or `wanted` as a new one."""
     if resume and wanted.folder.is_dir() and any(wanted.folder.iterdir()):
         run = open_run(wanted.folder)
-        run.check_same(wanted)
+        run.check_same(wanted, lengthen=lengthen)
         return run
     wanted.create()
     return wanted

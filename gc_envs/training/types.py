@@ -82,7 +82,8 @@ class TrainableLearner(Protocol):
     """
 
     name: ClassVar[str]  # its row in `LEARNERS`
-    config_class: ClassVar[type]  # a frozen dataclass; its fields are the flags of the command line
+    config_class: ClassVar[type]  # a frozen dataclass; its fields are the flags of the command line, and it has the
+    # property `schedules`: the settings, in words, whose course over the run depends on `total_steps`
     takes_compact: ClassVar[bool]  # whether it reads the integer observations made for our own networks
 
     task: Task[Any]

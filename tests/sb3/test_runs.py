@@ -188,3 +188,30 @@ def test_a_run_goes_back_to_the_checkpoint_before_a_damaged_one_and_ends_bitwise
     steps = [int(row["step"]) for row in rows(folder, "metrics.csv")]
     assert steps == sorted(set(steps))
     assert steps[-1] == 120
+
+
+@pytest.mark.parametrize(
+    ("agent", "shorter", "flags"),
+    [
+        ("reengage-ddpg", 60, ()),  # ends with an episode, and then without
+        ("her-td3", 66, ()),
+        ("her-ddpg", 66, ("--num-envs", "3", "--train-every", "2")),
+        ("her-ddpg", 60, ("--buffer-size", "80")),
+    ],
+)
+def test_a_lengthened_run_is_bitwise_the_longer_run(tmp_path, capsys, agent, shorter, flags):
+    for folder, steps in (("longer", 120), ("run", shorter)):
+        assert main(command(tmp_path / folder, agent, *flags, steps=steps)) == 0
+    capsys.readouterr()
+    assert main(command(tmp_path / "run", agent, *flags, "--resume")) == 0
+    assert f"from {shorter} to 120 steps, as if it had been started with" in " ".join(capsys.readouterr().err.split())
+    assert final_state(tmp_path / "run") == final_state(tmp_path / "longer")
+
+
+def test_a_lengthened_dqn_says_what_depends_on_the_length(tmp_path, capsys):
+    assert main(command(tmp_path / "run", "her-dqn", steps=60)) == 0
+    capsys.readouterr()
+    assert main(command(tmp_path / "run", "her-dqn", "--resume")) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "from 60 to 120 steps; from here on with the probability of a random action of a run of 120 steps" in said
+    assert rows(tmp_path / "run", "metrics.csv")[-1]["step"] == "120"

@@ -14,6 +14,7 @@ import pytest
 from tiny_run import KILLED, command, contents, final_state, flip, train
 
 from gc_envs.agents import jax_trainer
+from gc_envs.cli import main
 from gc_envs.training import loop, options
 from gc_envs.training.checkpoint import RunError, list_checkpoints
 from gc_envs.training.logger import RunLogger, _truncate, read_csv
@@ -131,7 +132,7 @@ def test_a_signal_saves_and_leaves_cleanly(tmp_path, finished_run, monkeypatch, 
     [
         ({"seed": 1}, "started with seed=0, not 1"),
         ({"width": 32}, "started with width=16, not 32"),
-        ({"total_steps": 2560}, "started with total_steps=1280, not 2560"),
+        ({"total_steps": 640}, "started with total_steps=1280, not 640; --resume takes the same flags, of which only"),
         ({"env_kwargs": "size=6"}, "started with size=5, not 6"),
         ({"learning_rate": 1e-3}, "started with learning_rate="),
     ],
@@ -141,6 +142,47 @@ def test_resuming_with_another_setting_is_refused_by_name(run_copy, capsys, chan
     assert train(run_copy, "--resume", **changes) == 2
     assert message in capsys.readouterr().err
     assert contents(run_copy) == before
+
+
+def test_resuming_without_total_steps_does_not_lengthen_a_run_to_the_default(run_copy, capsys):
+    words = command(run_copy, "--resume")
+    at = words.index("--total-steps")
+    assert main(words[:at] + words[at + 2 :]) == 2
+    assert "started with total_steps=1280, not 500000" in capsys.readouterr().err
+
+
+CONSTANT = ("--no-anneal-learning-rate", "--epsilon-start", "0.1", "--epsilon-end", "0.1")
+
+
+def test_a_lengthened_run_without_schedules_is_bitwise_the_longer_run(tmp_path, capsys):
+    longer, run = tmp_path / "longer", tmp_path / "run"
+    assert train(longer, *CONSTANT) == 0
+    assert train(run, *CONSTANT, total_steps=640) == 0
+    versions = json.loads((run / "config.json").read_text())["versions"]
+    capsys.readouterr()
+    assert train(run, *CONSTANT, "--resume") == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "lengthened from 640 to 1,280 steps, as if it had been started with that number" in said
+    assert final_state(run) == final_state(longer)
+    config = json.loads((run / "config.json").read_text())
+    assert config["config"] == json.loads((longer / "config.json").read_text())["config"]
+    assert config["versions"] == versions
+    assert [row["step"] for row in rows(run, "evaluations.csv")] == ["320", "640", "1280"]
+    assert contents(run)["evaluation.json"] == contents(longer)["evaluation.json"]
+
+
+def test_lengthening_says_which_schedules_change_and_deletes_earlier_results(run_copy, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr("gc_envs.training.train.train", lambda *args: pytest.fail("stopped"))
+        with pytest.raises(pytest.fail.Exception):
+            train(run_copy, "--resume", total_steps=2560)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "lengthened from 1,280 to 2,560 steps; from here on with the learning rate and the share of" in said
+    assert "random actions of a run of 2,560 steps, until here with what belongs to 1,280" in said
+    assert not (run_copy / "evaluation.json").exists()
+    assert train(run_copy, "--resume", total_steps=2560) == 0
+    assert rows(run_copy, "metrics.csv")[-1]["step"] == rows(run_copy, "evaluations.csv")[-1]["step"] == "2560"
+    assert {"evaluation.json", "agent.gif", "learning_curve.png"} <= set(contents(run_copy))
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(run_copy, tmp_path, capsys):
