@@ -37,12 +37,12 @@ def train(trainer: Trainer, run: RunDir, options: TrainOptions, evaluate: Evalua
         RunError: The checkpoint does not fit the settings, or all of them are damaged.
     """
     newest = run.load_newest()
-    with Progress(trainer.total_steps, run.folder.name) as progress, catch_signals() as signals:
+    with Progress(trainer.total_steps) as progress, catch_signals() as signals:
         if newest is None:
-            progress.say("starting ...")
+            progress.say("compiling ...")
             trainer.init()
         else:
-            progress.say(f"going on from step {newest.step:,} ...")
+            progress.say(f"going on from step {newest.step:,}, compiling ...")
             trainer.restore(newest.arrays, newest.step)
         del newest  # the trainer has it now
         Loop(trainer, run, options, evaluate, progress, signals).run()
@@ -72,6 +72,7 @@ class Loop:
         self.logged = trainer.step  # step of the last row of metrics
         self.seconds = 0.0  # of training since then, without evaluations and checkpoints
         self.saved_at, self.saving_took = time.monotonic(), 0.0
+        self.evaluated = False  # whether the environments of evaluations have been compiled
 
     def run(self) -> None:
         """Alternate training with what is due on the host, until the last step."""
@@ -109,7 +110,8 @@ class Loop:
         """Evaluate if that was due since the last evaluation, in this process or an earlier one."""
         step = self.trainer.step
         if any(self.logger.last_evaluation < due <= step for due in self.evaluate_at):
-            self.progress.say("evaluating ...")
+            self.progress.say("evaluating ..." if self.evaluated else "compiling, then evaluating ...")
+            self.evaluated = True
             self.logger.evaluation(step, self.evaluate(self.trainer.policy(), self.stop_if_asked))
 
     def stop_if_asked(self, *_: Any) -> None:

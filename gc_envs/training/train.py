@@ -82,6 +82,9 @@ def train_run(
             return policy
     else:
         console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
+        if learner.total_steps != config.total_steps:
+            rounded = f"total_steps={config.total_steps:,} is rounded to {learner.total_steps:,}"
+            console.print(f"{rounded}, a whole number of rollouts", highlight=False)
         policy = train(learner.trainer(run), run, options, evaluate)
     finish(policy, run, result or evaluator(policy))
     return policy

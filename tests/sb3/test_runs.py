@@ -215,3 +215,8 @@ def test_a_lengthened_dqn_says_what_depends_on_the_length(tmp_path, capsys):
     said = " ".join(capsys.readouterr().err.split())
     assert "from 60 to 120 steps; from here on with the probability of a random action of a run of 120 steps" in said
     assert rows(tmp_path / "run", "metrics.csv")[-1]["step"] == "120"
+
+
+def test_a_number_of_steps_that_is_rounded_is_said(tmp_path, capsys):
+    assert main(command(tmp_path / "run", "her-td3", "--num-envs", "3", steps=61)) == 0
+    assert "total_steps=61 is rounded to 63, a whole number of rollouts" in " ".join(capsys.readouterr().err.split())

@@ -185,6 +185,15 @@ def test_lengthening_says_which_schedules_change_and_deletes_earlier_results(run
     assert {"evaluation.json", "agent.gif", "learning_curve.png"} <= set(contents(run_copy))
 
 
+def test_a_number_of_steps_that_is_rounded_is_said(tmp_path, capsys):
+    assert train(tmp_path / "run", total_steps=70) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "total_steps=70 is rounded to 64, a whole number of rollouts" in said
+    assert said.index("compiling ...") < said.index("(first figures after")
+    assert train(tmp_path / "other", total_steps=64) == 0
+    assert "rounded" not in capsys.readouterr().err
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(run_copy, tmp_path, capsys):
     before = contents(run_copy)
     assert train(run_copy) == 2
