@@ -64,8 +64,10 @@ class Trainer(Protocol):
                 earlier. It is larger than `step`, and at most `total_steps`.
 
         Returns:
-            A row of metrics.csv without "step" and "steps_per_s", which the loop adds; "running_success" is in every
-            row, and all rows of a run have the same names. None if there is nothing to report yet.
+            A row of metrics.csv without "step" and "steps_per_s", which the loop adds. All rows of a run have the same
+            names, and one of them is "running_success": the share of recent training episodes, exploration included,
+            in which the first desired goal was reached at some step; nan or 0 before the first episode has ended.
+            None if there is nothing to report yet.
         """
 
     def arrays(self) -> dict[str, np.ndarray]:
