@@ -1,4 +1,4 @@
-"""metrics.csv, evaluations.csv and TensorBoard events of a run."""
+"""metrics.csv and evaluations.csv of a run, and the same scalars for other trackers."""
 
 import csv
 import math
@@ -10,32 +10,26 @@ from typing import Any, NamedTuple
 
 from gc_envs.training.checkpoint import RunError
 from gc_envs.training.run_dir import RunDir
+from gc_envs.training.trackers import Tracker
 
 
 class RunLogger:
-    """The CSV files of a run, and TensorBoard events on request. All rows of a file have the same columns.
+    """The CSV files of a run, and trackers that get the same. All rows of a file have the same columns.
 
     A damaged file is kept beside the new one, and a line on stderr says so.
 
     Args:
         run: The run folder.
         step: Where training goes on; rows after it are dropped.
-        tensorboard: Whether to also write TensorBoard events.
+        trackers: What else gets every scalar.
     """
 
-    def __init__(self, run: RunDir, step: int, *, tensorboard: bool = False) -> None:
-        self.folder = run.folder
+    def __init__(self, run: RunDir, step: int, trackers: Sequence[Tracker] = ()) -> None:
+        self.folder, self.trackers = run.folder, trackers
         _truncate(self.folder / "metrics.csv", step)
         evaluated = _truncate(self.folder / "evaluations.csv", step)
         self.last_evaluation = max(evaluated, default=0)  # step of the last row of evaluations.csv
         self.begun: set[str] = set()  # names of the files that this object has appended to
-        self.writer: Any = None
-        if tensorboard:
-            try:
-                from tensorboardX import SummaryWriter
-            except ModuleNotFoundError:
-                raise ModuleNotFoundError('--tensorboard needs: pip install "gc_envs[tensorboard]"') from None
-            self.writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=step)
 
     def metrics(self, row: dict[str, float]) -> None:
         """Append a row to metrics.csv."""
@@ -59,11 +53,8 @@ class RunLogger:
             if fresh:
                 writer.writeheader()
             writer.writerow(row)
-        if self.writer is not None:
-            for key, value in row.items():
-                if key != "step":
-                    self.writer.add_scalar(prefix + key, value, row["step"])
-            self.writer.flush()
+        for tracker in self.trackers:
+            tracker.scalars(int(row["step"]), {prefix + key: value for key, value in row.items() if key != "step"})
 
 
 def read_csv(path: Path, needed: Sequence[str]) -> dict[str, list[float]]:

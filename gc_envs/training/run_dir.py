@@ -6,6 +6,7 @@ RUN/evaluations.csv        one row per evaluation during training
 RUN/evaluation.json        the last evaluation, goal by goal
 RUN/learning_curve.png     RUN/agent.gif
 RUN/checkpoints/step_.../  the last two
+RUN/wandb_id               the id of the run on Weights & Biases, if it is there
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """`gc-envs train`, from settings to a finished run folder: build, train, evaluate, plot and record."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from gc_envs.training.checkpoint import RunError
 from gc_envs.training.loop import train
 from gc_envs.training.options import TrainOptions
 from gc_envs.training.run_dir import RunDir, open_run
+from gc_envs.training.trackers import Tracker, check_installed, open_wandb
 from gc_envs.training.types import Policy, TrainableLearner
 
 RECORDED_GOALS = 6  # in the video of a trained agent
@@ -52,11 +53,13 @@ def train_run(
     Raises:
         RunError: The folder holds a run and `resume` is False, or the run was started with other settings.
         ValueError: The environment or a setting cannot be trained with.
+        ModuleNotFoundError: What `options` ask for is not installed.
         Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
     if resume and run_dir is None:
         raise RunError("--resume needs --run-dir, the run to go on with")
     options = options or TrainOptions()
+    check_installed(options)
     folder = Path(run_dir or Path("runs") / f"{agent}-{env_id}-{datetime.now():%Y%m%d-%H%M%S}")
     learner, wanted = _build(agent, env_id, config, env_kwargs or {}, folder)
     console = Console(stderr=True)
@@ -75,23 +78,27 @@ def train_run(
         result = evaluator(policy, on_step)
         return result
 
-    if run.is_finished(learner.total_steps):
+    finished = run.is_finished(learner.total_steps)
+    policy: Policy
+    if finished:
         console.print(f"{folder} is finished", highlight=False)
-        policy: Policy = load_agent(folder)
+        policy = load_agent(folder)
         if (folder / "evaluation.json").exists() and (folder / "agent.gif").exists():
             return policy
-    else:
-        console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
-        if learner.total_steps != config.total_steps:
-            rounded = f"total_steps={config.total_steps:,} is rounded to {learner.total_steps:,}"
-            console.print(f"{rounded}, a whole number of rollouts", highlight=False)
-        policy = train(learner.trainer(run), run, options, evaluate)
-    finish(policy, run, result or evaluator(policy))
+    with open_wandb(run, options) as wandb:
+        trackers = [wandb] if wandb else []
+        if not finished:
+            console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
+            if learner.total_steps != config.total_steps:
+                rounded = f"total_steps={config.total_steps:,} is rounded to {learner.total_steps:,}"
+                console.print(f"{rounded}, a whole number of rollouts", highlight=False)
+            policy = train(learner.trainer(run), run, options, evaluate, trackers)
+        finish(policy, run, result or evaluator(policy), trackers)
     return policy
 
 
-def finish(policy: Policy, run: RunDir, result: Evaluation) -> None:
-    """Write and print what a finished run shows: the success table, learning_curve.png and agent.gif."""
+def finish(policy: Policy, run: RunDir, result: Evaluation, trackers: Sequence[Tracker] = ()) -> None:
+    """Write, print and give to `trackers` what a finished run shows: table, learning_curve.png and agent.gif."""
     console = Console(stderr=True)
     save_json(result, run.folder / "evaluation.json")
     print(format_table(result))
@@ -112,6 +119,8 @@ def finish(policy: Policy, run: RunDir, result: Evaluation) -> None:
         console.print(f"no video: {error}", highlight=False)
     for path in written:
         console.print(f"wrote {path}", highlight=False)
+    for tracker in trackers:
+        tracker.figures(written)
 
 
 def goals_to_record(result: Evaluation) -> list[str] | int:

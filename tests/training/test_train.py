@@ -359,9 +359,3 @@ def test_no_flipped_bit_in_a_log_stops_a_run(tmp_path, capsys):
             assert (columns["step"][-1], columns["running_success"][-1]) == (30, 0.7)
             for aside in tmp_path.glob("*.damaged*"):
                 aside.unlink()
-
-
-def test_tensorboard_writes_events_beside_the_csv(tmp_path):
-    pytest.importorskip("tensorboardX")
-    assert train(tmp_path / "run", "--tensorboard", total_steps=64) == 0
-    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
