@@ -193,7 +193,8 @@ class TrainArguments:
     run_dir: Path | None = None
     """Write to this run folder; by default, to a new one under runs/."""
     resume: bool = False
-    """Continue from the newest checkpoint of --run-dir; all other flags must be those of its start."""
+    """Continue from the newest checkpoint of --run-dir; the other flags are those of its start, and only --total-steps
+    may be larger."""
     options: Annotated[TrainOptions, tyro.conf.arg(name="evaluation and log")] = field(default_factory=TrainOptions)
     """These flags change nothing of what is learned."""
 
@@ -222,7 +223,7 @@ def train(argv: list[str]) -> None:
 
         train_run(
             given.agent, given.env_id, config, env_kwargs=env_kwargs, options=given.options, run_dir=given.run_dir,
-            resume=given.resume,
+            resume=given.resume, lengthen=any(word.startswith(("--total-steps", "--total_steps")) for word in argv),
         )  # fmt: skip
 
     parse(run, args=_help_alone(argv), description=TrainArguments.__doc__)

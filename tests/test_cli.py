@@ -10,7 +10,7 @@ from contextlib import nullcontext
 
 import docstring_parser
 import pytest
-from tiny_run import contents
+from tiny_run import contents, flip
 
 import gc_envs
 from gc_envs import cli
@@ -269,15 +269,16 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(argv, message, finished_run
 @pytest.mark.parametrize("damaged", ["config.json", "state.safetensors", "meta.json", "format", "checkpoints"])
 @pytest.mark.parametrize("command", ["evaluate", "render"])
 def test_damaged_runs_are_refused_in_one_line(run_copy, capsys, damaged, command):
-    newest = list_checkpoints(run_copy / "checkpoints")[-1]
+    checkpoints = list_checkpoints(run_copy / "checkpoints")
     if damaged == "format":
         path = run_copy / "config.json"
         path.write_text(path.read_text().replace('"format": 2', '"format": 77'))
     elif damaged == "checkpoints":
         (run_copy / "checkpoints").rename(run_copy / "elsewhere")
     else:
-        path = run_copy / damaged if damaged == "config.json" else newest / damaged
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        for path in [run_copy] if damaged == "config.json" else checkpoints:
+            file = path / damaged
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     before = contents(run_copy)
     assert main([command, str(run_copy), *(["--goal", "position/4-1"] if command == "render" else [])]) == 2
     error = capsys.readouterr().err
@@ -285,6 +286,18 @@ def test_damaged_runs_are_refused_in_one_line(run_copy, capsys, damaged, command
     assert len(error.strip().splitlines()) == 1
     assert {"format": "format 77", "checkpoints": "no checkpoint"}.get(damaged, "is damaged") in error
     assert contents(run_copy) == before
+
+
+@pytest.mark.parametrize("command", ["evaluate", "render"])
+def test_an_agent_whose_last_checkpoint_is_damaged_is_that_of_the_one_before(run_copy, capsys, command):
+    before, newest = list_checkpoints(run_copy / "checkpoints")
+    flip(newest / "state.safetensors", 0.7)
+    flags = ["--goal", "position/4-1", "--out", str(run_copy / "a.gif")] if command == "render" else ["--seed", "3"]
+    assert main([command, str(run_copy), *flags]) == 0
+    error = capsys.readouterr().err
+    assert f"{newest} is damaged" in error
+    assert f"using {before.name}, the checkpoint of step 1,216" in error
+    assert newest.exists(), "reading a run changes nothing in it"
 
 
 def test_env_kwargs_are_typed_by_the_task():

@@ -53,3 +53,10 @@ def final_state(run_dir: Path) -> bytes:
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file under `folder`."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def flip(path: Path, place: float) -> None:
+    """Change one byte of a file: the one at `place`, from 0 for the first to 1 for the last."""
+    data = bytearray(path.read_bytes())
+    data[round(place * (len(data) - 1))] ^= 1
+    path.write_bytes(data)

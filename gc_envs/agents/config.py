@@ -75,6 +75,11 @@ class OnPolicyConfig(RunConfig):
             )
 
     @property
+    def schedules(self) -> tuple[str, ...]:
+        """The settings, in words, whose course over the run depends on `total_steps`."""
+        return ("the learning rate",) if self.anneal_learning_rate else ()
+
+    @property
     def steps_per_update(self) -> int:
         """Environment steps of one update, over all environments."""
         return self.rollout_steps * self.num_envs

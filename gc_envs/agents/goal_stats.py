@@ -23,9 +23,18 @@ class GoalStats(NamedTuple):
         return self.successes / (self.successes + self.failures + 1e-7)
 
     def metrics(self) -> dict[str, Array]:
-        """Return what every learner on finite goals reports."""
+        """Return what every learner on finite goals reports.
+
+        Returns:
+            running_success: Share of the episodes, with forgetting, whose first goal was reached; 0 before the first.
+            goal_success: Mean of `success_rate` over all goals.
+            goals_seen: Number of goals that held at some time.
+            goals: G.
+        """
+        successes, failures = self.successes.sum(), self.failures.sum()
         return {
-            "running_success": self.success_rate.mean(),
+            "running_success": successes / (successes + failures + 1e-7),
+            "goal_success": self.success_rate.mean(),
             "goals_seen": self.seen.sum(),
             "goals": jnp.int32(self.seen.shape[0]),
         }

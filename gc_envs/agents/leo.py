@@ -37,6 +37,12 @@ class LEOConfig(OnPolicyConfig):
     epsilon_fraction: float = 0.2
     """Fraction of the run over which the share of random actions falls linearly."""
 
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        """The settings, in words, whose course over the run depends on `total_steps`."""
+        falls = self.epsilon_start != self.epsilon_end
+        return (*super().schedules, *(("the share of random actions",) if falls else ()))
+
 
 class LEO(OnPolicy):
     """Learner of the values of all goals at once, on one task."""

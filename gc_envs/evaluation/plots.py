@@ -1,10 +1,12 @@
 """The learning curve of a run."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
+from gc_envs.training.logger import read_csv
+
+TRAINING = "training, with exploration: reached its first goal at some step"
 TRAINED, SEEN, EVALUATED = "#2b6cc4", "#9aa3b2", "#e08a1e"  # colours of the curves
 
 
@@ -17,8 +19,12 @@ def plot_learning_curve(folder: Path, title: str) -> Path | None:
 
     Returns:
         The path of learning_curve.png in `folder`, or None if nothing has been logged yet.
+
+    Raises:
+        RunError: One of the two files is damaged.
     """
-    metrics, evaluations = (_read_csv(folder / name) for name in ("metrics.csv", "evaluations.csv"))
+    metrics = read_csv(folder / "metrics.csv", ("step", "running_success"))
+    evaluations = read_csv(folder / "evaluations.csv", ("step", "success", "return"))
     if not metrics:
         return None
     from matplotlib.figure import Figure
@@ -26,17 +32,22 @@ def plot_learning_curve(folder: Path, title: str) -> Path | None:
     with_returns = "episode_return" in metrics  # logged where more counts than reaching the goal once
     figure = Figure(figsize=(7.2, 6.4 if with_returns else 4.0), layout="constrained")
     success, *others = np.atleast_1d(figure.subplots(1 + with_returns, sharex=True)).tolist()
-    success.plot(metrics["step"], metrics["running_success"], color=TRAINED, label="running success (training)")
+    success.plot(metrics["step"], metrics["running_success"], color=TRAINED, label=TRAINING)
+    if "goal_success" in metrics:
+        label = "the same, as the mean over all goals"
+        success.plot(metrics["step"], metrics["goal_success"], color=TRAINED, linestyle=":", label=label)
     if "goals_seen" in metrics:
         seen = np.array(metrics["goals_seen"]) / np.array(metrics["goals"])
         success.plot(metrics["step"], seen, color=SEEN, linestyle="--", label="share of goals seen")
     success.set(ylabel="success", ylim=(-0.02, 1.02), title=title)
     for axes in others:
-        axes.plot(metrics["step"], metrics["episode_return"], color=TRAINED, label="return of an episode (training)")
+        axes.plot(
+            metrics["step"], metrics["episode_return"], color=TRAINED, label="training, with exploration: mean return"
+        )
         axes.set(ylabel="return")
     for axes, column in zip([success, *others], ("success", "return")):
         if evaluations:
-            label = f"{column} (greedy, evaluated)"
+            label = f"evaluation, greedy: {'reached its goal at some step' if column == 'success' else 'mean return'}"
             axes.plot(evaluations["step"], evaluations[column], "o-", color=EVALUATED, label=label)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
@@ -45,12 +56,3 @@ def plot_learning_curve(folder: Path, title: str) -> Path | None:
     path = folder / "learning_curve.png"
     figure.savefig(path, dpi=130)
     return path
-
-
-def _read_csv(path: Path) -> dict[str, list[float]]:
-    """Return the columns of a CSV file of numbers; empty if there is no such file or it has no rows."""
-    if not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}

@@ -201,7 +201,11 @@ def _buffer_arrays(buffer: ReplayBuffer) -> Arrays:
 
 
 def _fill_buffer(buffer: ReplayBuffer, saved: dict[str, Any]) -> None:
-    """Copy what `_buffer_arrays` returned into an empty `buffer`; RunError where it does not fit."""
+    """Copy what `_buffer_arrays` returned into an empty `buffer`; RunError where it does not fit.
+
+    The buffer of a run that was lengthened has more rows. The saved ones are then all that were ever written, because a
+    buffer has a row for every step of its run, or else the same number of rows in both.
+    """
     found, empty = flatten(saved["rows"]), _buffer_rows(buffer)
     for name in sorted(set(found) | set(empty)):
         fits = name in found and name in empty and found[name].shape[1:] == empty[name].shape[1:]
@@ -209,5 +213,11 @@ def _fill_buffer(buffer: ReplayBuffer, saved: dict[str, Any]) -> None:
             raise RunError(f"the checkpoint does not fit this configuration: replay buffer {name!r}")
         empty[name][: len(found[name])] = found[name]
     buffer.pos, buffer.full = int(saved["at"][0]), bool(saved["at"][1])
+    grown = buffer.full and len(found["rewards"]) < buffer.buffer_size
+    if grown:
+        buffer.pos, buffer.full = len(found["rewards"]), False
     if "current_ep_start" in saved:
-        buffer._current_ep_start[:] = saved["current_ep_start"]  # type: ignore[attr-defined]
+        start = saved["current_ep_start"]
+        if grown:  # an episode that ended in the last row is followed by one that starts after it, not in row 0
+            start = np.where(found["ep_length"][-1] > 0, buffer.pos, start)
+        buffer._current_ep_start[:] = start  # type: ignore[attr-defined]

@@ -92,6 +92,11 @@ class OffPolicyConfig:
         """Add the loss terms to a new `model` that are no arguments of its class."""
 
     @property
+    def schedules(self) -> tuple[str, ...]:
+        """The settings, in words, whose course over the run depends on `total_steps`."""
+        return ()
+
+    @property
     def final_step(self) -> int:
         """`total_steps` rounded up to whole rollouts."""
         rollout = self.num_envs * self.train_every
@@ -158,6 +163,11 @@ class DQNConfig(OffPolicyConfig):
 
     target_update_every: int = 1
     """Environment steps, over all environments, between two moves of the target network."""
+
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        """The settings, in words, whose course over the run depends on `total_steps`."""
+        return ("the probability of a random action",) if self.exploration_initial != self.exploration_final else ()
 
     def model_kwargs(self, task: Task) -> dict[str, Any]:
         """Return the arguments of the Stable-Baselines3 class for `task`."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -24,6 +25,31 @@ LOSSES = {
     "actor_loss": ("train/actor_loss",),
     "gradient_loss": ("train/gradient_loss",),
 }
+
+
+class EpisodeSuccess(BaseCallback):
+    """Callback that makes SB3's running success count the episodes that reached their goal at *some* step.
+
+    SB3 takes `is_success` from the info of an episode's last step.
+
+    Args:
+        envs: The environments of the model, N of them.
+    """
+
+    def __init__(self, envs: GoalVectorEnv) -> None:
+        super().__init__()
+        self.goals, self.reached = envs.goals, np.zeros(envs.num_envs, bool)  # [N], in the unfinished episodes
+
+    def _on_step(self) -> bool:
+        """Note what the step reached, and tell SB3 where it ended an episode."""
+        observation, dones, infos = (self.locals[name] for name in ("new_obs", "dones", "infos"))
+        # Where an episode ended, this is about the first state of the next one, and the info is about the last.
+        success = np.asarray(self.goals.success(observation["achieved_goal"], observation["desired_goal"]))
+        self.reached |= success & ~dones
+        for i in np.flatnonzero(dones):
+            infos[i]["is_success"] = bool(self.reached[i] | infos[i]["is_success"])
+        self.reached &= ~dones
+        return True
 
 
 class SB3Trainer:
@@ -58,13 +84,16 @@ class SB3Trainer:
         """Go on from the arrays of the checkpoint of `step`; RunError if they do not fit."""
         self._start(step)
         restore(self.model, self.envs, arrays)
+        self._success.reached = arrays["episodes/reached"].copy()
 
     def advance(self, until: int) -> dict[str, float]:
         """Train for about a second, or to the first rollout that ends at step `until` or later; return metrics.
 
         Returns:
-            running_success and episode_return: means over the last 100 episodes. critic_loss, actor_loss and
-            gradient_loss: of the last update, nan for what the algorithm does not have or before the first update.
+            running_success: Share of the last 100 episodes that reached their goal at some step.
+            episode_return: Mean return of the last 100 episodes.
+            critic_loss, actor_loss, gradient_loss: Of the last update; nan for what the algorithm does not have or
+                before the first update.
         """
         deadline = time.monotonic() + ADVANCE_SECONDS
         while self.step < until:
@@ -75,7 +104,7 @@ class SB3Trainer:
 
     def arrays(self) -> Arrays:
         """Return everything that decides how training goes on."""
-        return capture(self.model, self.envs)
+        return {**capture(self.model, self.envs), "episodes/reached": self._success.reached}
 
     def policy(self) -> SB3Policy:
         """Return the deterministic policy of the model; it follows the model when training goes on."""
@@ -87,7 +116,8 @@ class SB3Trainer:
         folder.mkdir(exist_ok=True)
         self.model, self.envs = self.build(folder / f"{step:09d}.monitor.csv")
         self.model.set_logger(Logger(None, []))  # no output: `advance` reads the values
-        self._callback: BaseCallback = self.model._setup_learn(self.total_steps)[1]
+        self._success = EpisodeSuccess(self.envs)
+        self.model._setup_learn(self.total_steps, self._success)
 
     def _collect_and_train(self) -> None:
         """Do one iteration of `OffPolicyAlgorithm.learn`: a rollout, and the updates that follow it."""
@@ -96,7 +126,7 @@ class SB3Trainer:
         assert isinstance(model.train_freq, TrainFreq)
         model.collect_rollouts(
             model.env,
-            callback=self._callback,
+            callback=self._success,
             train_freq=model.train_freq,
             replay_buffer=model.replay_buffer,
             action_noise=model.action_noise,

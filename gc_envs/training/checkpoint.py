@@ -1,21 +1,24 @@
 """Checkpoints: named plain arrays in a safetensors file, without pickle.
 
 A checkpoint is a folder `step_000012345` with `state.safetensors` and `meta.json`. It is written under another name and
-renamed when it is complete, so a write that dies half-way leaves the previous checkpoint as it was.
+renamed when it is complete, so a write that dies half-way leaves the previous checkpoint as it was. `meta.json` holds
+the SHA-256 of the arrays' file: later damage is noticed by whatever loads it, which then uses the previous checkpoint.
 """
 
+import hashlib
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-FORMAT = 2
+FORMAT = 3
 KEPT = 2  # checkpoints of a run
 
 
@@ -23,8 +26,17 @@ class RunError(ValueError):
     """A run folder or checkpoint that cannot be used; the message says why in one line."""
 
 
+class Checkpoint(NamedTuple):
+    """What a checkpoint holds."""
+
+    step: int  # environment steps taken until it was written
+    arrays: dict[str, np.ndarray]  # by name
+
+
 def save_checkpoint(folder: Path, step: int, tree: Any) -> Path:
-    """Write a checkpoint and delete all but the newest `KEPT` of its folder.
+    """Write a checkpoint, and keep of the others in its folder only the newest `KEPT - 1` of earlier steps.
+
+    Checkpoints of later steps are those that were damaged when the run went back to an earlier one.
 
     Args:
         folder: Folder of a run's checkpoints; it is made if needed.
@@ -41,16 +53,20 @@ def save_checkpoint(folder: Path, step: int, tree: Any) -> Path:
     partial.mkdir()
     # Not np.ascontiguousarray, which makes a scalar an array of one.
     arrays = {name: np.asarray(leaf, order="C") for name, leaf in flatten(jax.device_get(tree)).items()}
-    save_file(arrays, partial / "state.safetensors")
-    (partial / "meta.json").write_text(json.dumps({"format": FORMAT, "step": step}))
+    state = partial / "state.safetensors"
+    save_file(arrays, state)
+    (partial / "meta.json").write_text(json.dumps({"format": FORMAT, "step": step, "sha256": _sha256(state)}))
     for path in partial.iterdir():
         _sync(path)
     if final.exists():  # the same step, written again
         shutil.rmtree(final)
     os.rename(partial, final)
     _sync(folder)
-    for old in list_checkpoints(folder)[:-KEPT]:
-        shutil.rmtree(old)
+    found = list_checkpoints(folder)
+    kept = [path for path in found if checkpoint_step(path) <= step][-KEPT:]
+    for path in found:
+        if path not in kept:
+            shutil.rmtree(path)
     for stale in folder.glob(".partial_*"):
         shutil.rmtree(stale, ignore_errors=True)
     return final
@@ -66,22 +82,59 @@ def checkpoint_step(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix("step_"))
 
 
+def check_checkpoint(checkpoint: Path) -> None:
+    """Raise RunError if a checkpoint is missing, damaged or of another format."""
+    meta, state = (checkpoint / name for name in ("meta.json", "state.safetensors"))
+    for path in (meta, state):
+        if not path.is_file():
+            raise RunError(f"{checkpoint} is not a whole checkpoint: {path.name} is missing")
+    try:
+        written = json.loads(meta.read_text())
+        found, step, checksum = (written.get(name) for name in ("format", "step", "sha256"))
+        if found != FORMAT:
+            raise RunError(f"{checkpoint} has checkpoint format {found}; this version reads checkpoint format {FORMAT}")
+        if step != checkpoint_step(checkpoint):
+            raise RunError(f"{checkpoint} is damaged: meta.json is that of step {step}")
+        if checksum != _sha256(state):
+            raise RunError(f"{checkpoint} is damaged: state.safetensors does not have the SHA-256 in meta.json")
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, OSError) as error:
+        raise RunError(f"{checkpoint} is damaged: {error!r}") from error
+
+
 def load_arrays(checkpoint: Path) -> dict[str, np.ndarray]:
     """Return the named arrays of a checkpoint.
 
     Raises:
         RunError: It is missing, damaged or of another format.
     """
-    for name in ("meta.json", "state.safetensors"):
-        if not (checkpoint / name).is_file():
-            raise RunError(f"{checkpoint} is not a whole checkpoint: {name} is missing")
+    check_checkpoint(checkpoint)
     try:
-        found = json.loads((checkpoint / "meta.json").read_text())["format"]
-        if found != FORMAT:
-            raise RunError(f"{checkpoint} has checkpoint format {found}; this version reads checkpoint format {FORMAT}")
         return load_file(checkpoint / "state.safetensors")
-    except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except SafetensorError as error:
         raise RunError(f"{checkpoint} is damaged: {error!r}") from error
+
+
+def load_newest(folder: Path) -> Checkpoint | None:
+    """Return the newest checkpoint under `folder` that can be used, or None if there are none.
+
+    A line on stderr says which checkpoints were passed over, and why.
+
+    Raises:
+        RunError: There are checkpoints, and none of them can be used.
+    """
+    errors: list[RunError] = []
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            found = Checkpoint(checkpoint_step(path), load_arrays(path))
+        except RunError as error:
+            errors.append(error)
+            continue
+        for passed_over in errors:
+            print(f"{passed_over}; using {path.name}, the checkpoint of step {found.step:,}", file=sys.stderr)
+        return found
+    if errors:
+        raise RunError(f"{errors[0]}; no other checkpoint can be used")
+    return None
 
 
 def nested(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
@@ -118,6 +171,11 @@ def unflatten(arrays: dict[str, np.ndarray], template: Any) -> Any:
             found, wanted = (f"{x.dtype}{list(x.shape)}" for x in (arrays[name], leaf))
             raise RunError(f"the checkpoint does not fit this configuration: {name} is {found}, expected {wanted}")
     return jax.tree.unflatten(jax.tree.structure(template), [arrays[name] for name in expected])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -5,15 +5,16 @@ steps across a kill equal 2N, bitwise on a CPU.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gc_envs.training.checkpoint import checkpoint_step, load_arrays, save_checkpoint
+from gc_envs.training.checkpoint import save_checkpoint
 from gc_envs.training.logger import RunLogger
 from gc_envs.training.options import TrainOptions
 from gc_envs.training.progress import Progress
 from gc_envs.training.run_dir import RunDir
 from gc_envs.training.signals import Interrupted, catch_signals
+from gc_envs.training.trackers import TensorBoard, Tracker
 from gc_envs.training.types import Policy, Trainer
 
 CHECKPOINT_SECONDS = 50.0  # between two checkpoints at most, so that there is one a minute ...
@@ -23,28 +24,34 @@ OnStep = Callable[..., None]  # called after every step of an evaluation; raises
 Evaluate = Callable[[Policy, OnStep], Mapping[str, Any]]  # its result has "success", "success_last" and "return"
 
 
-def train(trainer: Trainer, run: RunDir, options: TrainOptions, evaluate: Evaluate) -> Policy:
-    """Train to the end, from the newest checkpoint of `run` if it has one.
+def train(
+    trainer: Trainer, run: RunDir, options: TrainOptions, evaluate: Evaluate, trackers: Sequence[Tracker] = ()
+) -> Policy:
+    """Train to the end, from the newest checkpoint of `run` that can be used, if it has one.
 
     Args:
         trainer: The run in memory, before `init` or `restore`.
         run: A run folder with a config.json.
         options: Evaluations and logs.
         evaluate: The evaluation made during training.
+        trackers: What gets every scalar beside the run folder.
 
     Raises:
         Interrupted: SIGINT or SIGTERM came; everything is saved.
-        RunError: The checkpoint is damaged or does not fit the settings.
+        RunError: The checkpoint does not fit the settings, or all of them are damaged.
     """
-    latest = run.latest()
-    with Progress(trainer.total_steps, run.folder.name) as progress, catch_signals() as signals:
-        if latest is None:
-            progress.say("starting ...")
+    newest = run.load_newest()
+    with Progress(trainer.total_steps) as progress, catch_signals() as signals:
+        if newest is None:
+            progress.say("compiling ...")
             trainer.init()
         else:
-            progress.say(f"going on from {latest.name} ...")
-            trainer.restore(load_arrays(latest), checkpoint_step(latest))
-        Loop(trainer, run, options, evaluate, progress, signals).run()
+            progress.say(f"going on from step {newest.step:,}, compiling ...")
+            trainer.restore(newest.arrays, newest.step)
+        del newest  # the trainer has it now
+        if options.tensorboard:
+            trackers = [*trackers, TensorBoard(run, trainer.step)]
+        Loop(trainer, run, options, evaluate, RunLogger(run, trainer.step, trackers), progress, signals).run()
     return trainer.policy()
 
 
@@ -56,21 +63,22 @@ class Loop:
         run: See `train`.
         options: See `train`.
         evaluate: See `train`.
+        logger: The logs of the run.
         progress: The progress bar.
         signals: Filled with signals that ask the run to stop.
     """
 
     def __init__(
-        self, trainer: Trainer, run: RunDir, options: TrainOptions, evaluate: Evaluate, progress: Progress,
-        signals: list[int],
+        self, trainer: Trainer, run: RunDir, options: TrainOptions, evaluate: Evaluate, logger: RunLogger,
+        progress: Progress, signals: list[int],
     ) -> None:  # fmt: skip
         self.trainer, self.run_dir, self.evaluate = trainer, run, evaluate
-        self.progress, self.signals = progress, signals
+        self.logger, self.progress, self.signals = logger, progress, signals
         self.evaluate_at, self.save_at = options.milestones(trainer.total_steps)
-        self.logger = RunLogger(run, trainer.step, tensorboard=options.tensorboard)
         self.logged = trainer.step  # step of the last row of metrics
         self.seconds = 0.0  # of training since then, without evaluations and checkpoints
         self.saved_at, self.saving_took = time.monotonic(), 0.0
+        self.evaluated = False  # whether the environments of evaluations have been compiled
 
     def run(self) -> None:
         """Alternate training with what is due on the host, until the last step."""
@@ -108,7 +116,8 @@ class Loop:
         """Evaluate if that was due since the last evaluation, in this process or an earlier one."""
         step = self.trainer.step
         if any(self.logger.last_evaluation < due <= step for due in self.evaluate_at):
-            self.progress.say("evaluating ...")
+            self.progress.say("evaluating ..." if self.evaluated else "compiling, then evaluating ...")
+            self.evaluated = True
             self.logger.evaluation(step, self.evaluate(self.trainer.policy(), self.stop_if_asked))
 
     def stop_if_asked(self, *_: Any) -> None:

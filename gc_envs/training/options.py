@@ -18,6 +18,15 @@ class TrainOptions:
     tensorboard: bool = False
     """Whether to also write TensorBoard events into the run folder."""
 
+    wandb: bool = False
+    """Whether to also record the run with Weights & Biases."""
+
+    wandb_project: str | None = None
+    """Project on Weights & Biases; by default that of the variable WANDB_PROJECT, or else gc-envs."""
+
+    wandb_name: str | None = None
+    """Name of the run on Weights & Biases; by default that of WANDB_NAME, or else of the run folder."""
+
     def milestones(self, total_steps: int) -> tuple[list[int], list[int]]:
         """Return the steps to evaluate at and the steps to save at, ascending; the former are among the latter."""
         evaluate = {round(i * total_steps / self.evaluations) for i in range(1, self.evaluations + 1)}

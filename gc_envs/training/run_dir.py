@@ -6,6 +6,7 @@ RUN/evaluations.csv        one row per evaluation during training
 RUN/evaluation.json        the last evaluation, goal by goal
 RUN/learning_curve.png     RUN/agent.gif
 RUN/checkpoints/step_.../  the last two
+RUN/wandb_id               the id of the run on Weights & Biases, if it is there
 """
 
 import dataclasses
@@ -16,9 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from gc_envs.registration import make_task
-from gc_envs.training.checkpoint import RunError, checkpoint_step, list_checkpoints, load_arrays
+from gc_envs.training.checkpoint import (
+    Checkpoint,
+    RunError,
+    check_checkpoint,
+    checkpoint_step,
+    list_checkpoints,
+    load_newest,
+)
 
 FORMAT = 2
+RESULTS = ("evaluation.json", "learning_curve.png", "agent.gif")  # made when a run has ended
 PACKAGES = (
     "gc_envs", "jax", "flax", "optax", "numpy", "gymnasium", "craftax", "mujoco", "torch",
     "stable-baselines3",
@@ -41,15 +50,20 @@ class RunDir:
         """The folder of the checkpoints."""
         return self.folder / "checkpoints"
 
-    def latest(self) -> Path | None:
-        """Return the newest checkpoint, or None if there is none yet."""
-        found = list_checkpoints(self.checkpoints)
-        return found[-1] if found else None
+    def load_newest(self) -> Checkpoint | None:
+        """Return the newest checkpoint that can be used, or None before the first; see `checkpoint.load_newest`."""
+        return load_newest(self.checkpoints)
 
     def is_finished(self, total_steps: int) -> bool:
-        """Return whether the newest checkpoint is that of `total_steps`, the end of the run."""
-        latest = self.latest()
-        return latest is not None and checkpoint_step(latest) == total_steps
+        """Return whether the newest checkpoint is that of `total_steps`, the end of the run, and whole."""
+        found = list_checkpoints(self.checkpoints)
+        if not found or checkpoint_step(found[-1]) != total_steps:
+            return False
+        try:
+            check_checkpoint(found[-1])
+        except RunError:  # the run goes on from the one before it
+            return False
+        return True
 
     def learner(self, learner_class: Any) -> Any:
         """Return the learner as it was built for this run.
@@ -74,20 +88,39 @@ class RunDir:
         if self.folder.exists() and (not self.folder.is_dir() or set(os.listdir(self.folder)) - {".config.json"}):
             raise RunError(f"{self.folder} already exists; pass --resume to go on with it, or another --run-dir")
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._write(installed_versions())
+
+    def lengthened(self, total_steps: int) -> "RunDir":
+        """Return this run with a larger `total_steps`, which is written to its config.json.
+
+        What was made when the run ended earlier is deleted.
+        """
+        for name in RESULTS:
+            (self.folder / name).unlink(missing_ok=True)
+        longer = dataclasses.replace(self, config={**self.config, "total_steps": total_steps})
+        longer._write(self.versions)
+        return longer
+
+    def _write(self, versions: dict[str, str]) -> None:
         contents = {
             "format": FORMAT,
             "agent": self.agent,
             "env_id": self.env_id,
             "env_kwargs": self.env_kwargs,
             "config": self.config,
-            "versions": installed_versions(),
+            "versions": versions,
         }
         whole = self.folder / ".config.json"  # renamed once written, so that a kill leaves all of it or nothing
         whole.write_text(json.dumps(contents, indent=2) + "\n")
         whole.rename(self.folder / "config.json")
 
-    def check_same(self, other: "RunDir") -> None:
-        """Raise RunError for the first setting in which `other`, a request to resume, differs from this run."""
+    def check_same(self, other: "RunDir", *, lengthen: bool = False) -> None:
+        """Raise RunError for the first setting in which `other`, a request to resume, differs from this run.
+
+        Args:
+            other: The request.
+            lengthen: Whether `total_steps` may be larger.
+        """
         for name in ("agent", "env_id"):
             if getattr(self, name) != getattr(other, name):
                 raise RunError(
@@ -95,10 +128,11 @@ class RunDir:
                 )
         for mine, theirs in ((self.env_kwargs, other.env_kwargs), (self.config, other.config)):
             for name in sorted(set(mine) | set(theirs)):
-                if mine.get(name) != theirs.get(name):
+                longer = lengthen and name == "total_steps" and theirs.get(name, 0) > mine.get(name, 0)
+                if mine.get(name) != theirs.get(name) and not longer:
                     raise RunError(
                         f"{self.folder} was started with {name}={mine.get(name)!r}, not {theirs.get(name)!r}; "
-                        "--resume takes the same flags"
+                        "--resume takes the same flags, of which only --total-steps may be larger"
                     )
 
 
@@ -126,11 +160,11 @@ def open_run(folder: Path | str) -> RunDir:
 
 
 def trained_arrays(run: RunDir) -> dict[str, Any]:
-    """Return the arrays of the newest checkpoint; RunError if there is none."""
-    latest = run.latest()
-    if latest is None:
+    """Return the arrays of the newest checkpoint that can be used; RunError if there is none."""
+    newest = run.load_newest()
+    if newest is None:
         raise RunError(f"{run.folder} has no checkpoint yet")
-    return load_arrays(latest)
+    return newest.arrays
 
 
 def installed_versions() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from gc_envs.training.checkpoint import RunError
 from gc_envs.training.loop import train
 from gc_envs.training.options import TrainOptions
 from gc_envs.training.run_dir import RunDir, open_run
+from gc_envs.training.trackers import Tracker, check_installed, open_wandb
 from gc_envs.training.types import Policy, TrainableLearner
 
 RECORDED_GOALS = 6  # in the video of a trained agent
@@ -33,6 +34,7 @@ def train_run(
     options: TrainOptions | None = None,
     run_dir: Path | str | None = None,
     resume: bool = False,
+    lengthen: bool = True,
 ) -> Policy:
     """Train an agent in a run folder, evaluate every goal, plot the learning curve and record a video.
 
@@ -44,6 +46,7 @@ def train_run(
         options: Evaluations and logs.
         run_dir: The run folder; by default a new one under `runs/`.
         resume: Whether to go on from the newest checkpoint of `run_dir`, or from the start if it has none.
+        lengthen: Whether a run that is resumed may be given a larger `total_steps` than it was started with.
 
     Returns:
         The trained agent.
@@ -51,17 +54,23 @@ def train_run(
     Raises:
         RunError: The folder holds a run and `resume` is False, or the run was started with other settings.
         ValueError: The environment or a setting cannot be trained with.
+        ModuleNotFoundError: What `options` ask for is not installed.
         Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
     if resume and run_dir is None:
         raise RunError("--resume needs --run-dir, the run to go on with")
     options = options or TrainOptions()
+    check_installed(options)
     if not isinstance(env_id, str):
         raise ValueError(f"a run folder has to name how its task is made: give 'module:class', not {env_id!r}")
     name = re.sub(r"[^\w.-]+", "-", env_id)  # a folder of its own for FOLDER/NAME-v0 and module:class
     folder = Path(run_dir or Path("runs") / f"{agent}-{name}-{datetime.now():%Y%m%d-%H%M%S}")
     learner, wanted = _build(agent, env_id, config, env_kwargs or {}, folder)
-    run = _open_or_create(wanted, resume=resume)
+    console = Console(stderr=True)
+    run = _open_or_create(wanted, resume=resume, lengthen=lengthen)
+    if run.config["total_steps"] < config.total_steps:
+        console.print(f"{folder}: {_lengthening(run.config['total_steps'], config)}", highlight=False)
+        run = run.lengthened(config.total_steps)
     evaluator = Evaluator(
         env_id, episodes_per_goal=options.eval_episodes, episodes=SAMPLED_EPISODES * options.eval_episodes,
         seed=config.seed, env_kwargs=run.env_kwargs,
@@ -73,25 +82,36 @@ def train_run(
         result = evaluator(policy, on_step)
         return result
 
-    console = Console(stderr=True)
-    if run.is_finished(learner.total_steps):
+    finished = run.is_finished(learner.total_steps)
+    policy: Policy
+    if finished:
         console.print(f"{folder} is finished", highlight=False)
-        policy: Policy = load_agent(folder)
+        policy = load_agent(folder)
         if (folder / "evaluation.json").exists() and (folder / "agent.gif").exists():
             return policy
-    else:
-        console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
-        policy = train(learner.trainer(run), run, options, evaluate)
-    finish(policy, run, result or evaluator(policy))
+    with open_wandb(run, options) as wandb:
+        trackers = [wandb] if wandb else []
+        if not finished:
+            console.print(f"training {agent} on {env_id} in [bold]{folder}[/bold]", highlight=False)
+            if learner.total_steps != config.total_steps:
+                rounded = f"total_steps={config.total_steps:,} is rounded to {learner.total_steps:,}"
+                console.print(f"{rounded}, a whole number of rollouts", highlight=False)
+            policy = train(learner.trainer(run), run, options, evaluate, trackers)
+        finish(policy, run, result or evaluator(policy), trackers)
     return policy
 
 
-def finish(policy: Policy, run: RunDir, result: Evaluation) -> None:
-    """Write and print what a finished run shows: the success table, learning_curve.png and agent.gif."""
+def finish(policy: Policy, run: RunDir, result: Evaluation, trackers: Sequence[Tracker] = ()) -> None:
+    """Write, print and give to `trackers` what a finished run shows: table, learning_curve.png and agent.gif."""
     console = Console(stderr=True)
     save_json(result, run.folder / "evaluation.json")
     print(format_table(result))
-    written = [plot_learning_curve(run.folder, f"{run.agent} on {run.env_id}"), run.folder / "evaluation.json"]
+    written = [run.folder / "evaluation.json"]
+    try:
+        curve = plot_learning_curve(run.folder, f"{run.agent} on {run.env_id}")
+        written += [curve] if curve else []
+    except RunError as error:
+        console.print(f"no learning curve: {error}", highlight=False)
     console.print("recording a video of the agent ...", highlight=False)
     try:
         episodes = record_episodes(
@@ -103,6 +123,8 @@ def finish(policy: Policy, run: RunDir, result: Evaluation) -> None:
         console.print(f"no video: {error}", highlight=False)
     for path in written:
         console.print(f"wrote {path}", highlight=False)
+    for tracker in trackers:
+        tracker.figures(written)
 
 
 def goals_to_record(result: Evaluation) -> list[str] | int:
@@ -135,11 +157,22 @@ def _build(
     return learner_class(task, config), RunDir(folder, agent, row.reference, env_kwargs, dataclasses.asdict(config))
 
 
-def _open_or_create(wanted: RunDir, *, resume: bool) -> RunDir:
+def _lengthening(before: int, config: Any) -> str:
+    """Return what is to be said when a run of `before` steps goes on to `config.total_steps`."""
+    line = f"lengthened from {before:,} to {config.total_steps:,} steps"
+    if not config.schedules:
+        return f"{line}, as if it had been started with that number"
+    return (
+        f"{line}; from here on with {' and '.join(config.schedules)} of a run of {config.total_steps:,} steps, "
+        f"until here with what belongs to {before:,}"
+    )
+
+
+def _open_or_create(wanted: RunDir, *, resume: bool, lengthen: bool) -> RunDir:
     """Return the run in the folder of `wanted`, checked to be the same, or `wanted` as a new one."""
     if resume and wanted.folder.is_dir() and any(wanted.folder.iterdir()):
         run = open_run(wanted.folder)
-        run.check_same(wanted)
+        run.check_same(wanted, lengthen=lengthen)
         return run
     wanted.create()
     return wanted

@@ -64,8 +64,10 @@ class Trainer(Protocol):
                 earlier. It is larger than `step`, and at most `total_steps`.
 
         Returns:
-            A row of metrics.csv without "step" and "steps_per_s", which the loop adds; "running_success" is in every
-            row, and all rows of a run have the same names. None if there is nothing to report yet.
+            A row of metrics.csv without "step" and "steps_per_s", which the loop adds. All rows of a run have the same
+            names, and one of them is "running_success": the share of recent training episodes, exploration included,
+            in which the first desired goal was reached at some step; nan or 0 before the first episode has ended.
+            None if there is nothing to report yet.
         """
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -82,7 +84,8 @@ class TrainableLearner(Protocol):
     """
 
     name: ClassVar[str]  # its row in `LEARNERS`
-    config_class: ClassVar[type]  # a frozen dataclass; its fields are the flags of the command line
+    config_class: ClassVar[type]  # a frozen dataclass; its fields are the flags of the command line, and it has the
+    # property `schedules`: the settings, in words, whose course over the run depends on `total_steps`
     takes_compact: ClassVar[bool]  # whether it reads the integer observations made for our own networks
     on_success: ClassVar[str | None]  # what reaching a goal does while it trains; None: what the environment says
 

@@ -7,6 +7,7 @@ import pytest
 from probes import LEFT, RIGHT, ChainTask
 
 from gc_envs.agents.collect import collect, init_actors, training_env
+from gc_envs.agents.goal_stats import init_goal_stats
 from gc_envs.core.goal_subset import restrict
 
 
@@ -51,6 +52,14 @@ def test_success_is_whether_the_first_goal_of_an_episode_is_reached_before_its_e
     actors, transitions = rollout(restrict(ChainTask(start=0, horizon=2), [goal]), script)
     assert (actors.stats.successes.tolist(), actors.stats.failures.tolist()) == ([reached], [failed])
     assert transitions.done[:, 0].tolist() == [t % 2 == 1 for t in range(len(script))]
+
+
+def test_running_success_is_that_of_episodes_and_goal_success_that_of_goals():
+    stats = init_goal_stats(jnp.zeros(1, jnp.int32), jnp.zeros(4, bool))
+    assert stats.metrics()["running_success"] == 0
+    stats = stats._replace(successes=jnp.array([6.0, 0.0, 1.0, 0.0]), failures=jnp.array([0.0, 2.0, 1.0, 0.0]))
+    assert stats.metrics()["running_success"] == pytest.approx(7 / 10)
+    assert stats.metrics()["goal_success"] == pytest.approx((1 + 0 + 0.5 + 0) / 4)
 
 
 def test_counters_forget_once_per_rollout():

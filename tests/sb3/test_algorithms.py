@@ -10,6 +10,7 @@ from stable_baselines3.common.logger import KVWriter, Logger
 from gc_envs.agents import LEARNERS, get_learner
 from gc_envs.registration import make_task
 from gc_envs.sb3.algorithms import ALGORITHMS, ROWS
+from gc_envs.sb3.trainer import EpisodeSuccess
 from gc_envs.training.checkpoint import RunError
 from gc_envs.training.run_dir import RunDir
 
@@ -59,7 +60,10 @@ class LatestValues(KVWriter):
 
 @pytest.mark.parametrize("name", ["reengage-ddpg", "her-dqn"])
 def test_the_trainer_does_what_learn_does(tmp_path, name):
-    """Bitwise the same model, exploration included, and the metrics that SB3 logs itself."""
+    """Bitwise the same model, exploration included, and the metrics that SB3 logs itself.
+
+    SB3's running success is that of last steps; the two are the same where success ends an episode, as for BitFlip.
+    """
     trainer = trainer_of(tmp_path / "run", name)
     trainer.init()
     row = None
@@ -73,10 +77,45 @@ def test_the_trainer_does_what_learn_does(tmp_path, name):
         assert (mine == theirs).all()
     assert getattr(trainer.model, "exploration_rate", None) == getattr(model, "exploration_rate", None)
     logged = latest.values | model.logger.name_to_value
-    assert row["running_success"] == logged["rollout/success_rate"]
+    if name == "her-dqn":
+        assert row["running_success"] == logged["rollout/success_rate"]
+    else:
+        assert row["running_success"] >= logged["rollout/success_rate"]
     assert row["episode_return"] == pytest.approx(logged["rollout/ep_rew_mean"])
     assert row["critic_loss"] == logged["train/loss" if name == "her-dqn" else "train/critic_loss"]
     assert np.isnan(row["gradient_loss"]) == (name == "her-dqn")
+
+
+def test_running_success_counts_episodes_that_reached_their_goal_at_some_step(tmp_path):
+    trainer = trainer_of(tmp_path / "run", num_envs=3)
+    trainer.init()
+    counted, near, far = EpisodeSuccess(trainer.envs), [0.0, 0.0], [9.0, 9.0]
+    script = [  # where each environment is, which episodes end, and is_success of those at their last step
+        ([near, far, far], [False] * 3, [None] * 3),
+        ([far, far, near], [False] * 3, [None] * 3),
+        ([far, far, near], [True, True, True], [False, False, True]),
+        ([far, near, far], [True, False, False], [False, None, None]),
+    ]
+    reached = []
+    for achieved, dones, success in script:
+        infos = [{} if one is None else {"is_success": one} for one in success]
+        observation = {"achieved_goal": np.array(achieved, np.float32), "desired_goal": np.zeros((3, 2), np.float32)}
+        counted.locals = {"new_obs": observation, "dones": np.array(dones), "infos": infos}
+        assert counted._on_step()
+        reached.append([info.get("is_success") for info in infos])
+    assert reached == [[None] * 3, [None] * 3, [True, False, True], [False, None, None]]
+    assert counted.reached.tolist() == [False, True, False]
+
+
+def test_what_unfinished_episodes_reached_is_in_the_checkpoint(tmp_path):
+    trainer = trainer_of(tmp_path / "run", num_envs=3)
+    trainer.init()
+    trainer.advance(6)
+    trainer._success.reached[1] = True
+    again = trainer_of(tmp_path / "run", num_envs=3)
+    again.restore(trainer.arrays(), trainer.step)
+    assert again._success.reached.tolist() == [False, True, False]
+    assert again.advance(33)["running_success"] == trainer.advance(33)["running_success"] == pytest.approx(1 / 3)
 
 
 def test_advance_stops_at_the_first_rollout_that_ends_at_until_or_later(tmp_path):

@@ -2,13 +2,14 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from tiny_run import KILLED, contents, final_state
+from tiny_run import KILLED, contents, final_state, flip
 
 from gc_envs.agents import load_agent
 from gc_envs.cli import main
@@ -162,7 +163,60 @@ def test_another_agents_run_and_a_damaged_one_are_refused(tmp_path, finished):
     for name, data in contents(finished("her-ddpg")).items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes(data)
-    path = list_checkpoints(copy / "checkpoints")[-1] / "state.safetensors"
-    path.write_bytes(path.read_bytes()[:100])
+    for path in list_checkpoints(copy / "checkpoints"):
+        state = path / "state.safetensors"
+        state.write_bytes(state.read_bytes()[:100])
     with pytest.raises(RunError, match="is damaged"):
         load_agent(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("state.safetensors", 0.0), ("state.safetensors", 0.01), ("state.safetensors", 0.6),
+                        ("state.safetensors", 1.0), ("meta.json", 0.12), ("meta.json", 0.7)],
+)  # fmt: skip
+def test_a_run_goes_back_to_the_checkpoint_before_a_damaged_one_and_ends_bitwise_the_same(
+    tmp_path, finished, capsys, name, place
+):
+    folder = shutil.copytree(finished("reengage-ddpg"), tmp_path / "run")
+    before, newest = list_checkpoints(folder / "checkpoints")
+    flip(newest / name, place)
+    assert main(command(folder, "reengage-ddpg", "--resume")) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if newest.name in line]
+    assert line.endswith(f"; using {before.name}, the checkpoint of step {int(before.name.removeprefix('step_')):,}")
+    assert final_state(folder) == final_state(finished("reengage-ddpg"))
+    assert rows(folder, "evaluations.csv") == rows(finished("reengage-ddpg"), "evaluations.csv")
+    steps = [int(row["step"]) for row in rows(folder, "metrics.csv")]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 120
+
+
+@pytest.mark.parametrize(
+    ("agent", "shorter", "flags"),
+    [
+        ("reengage-ddpg", 60, ()),  # ends with an episode, and then without
+        ("her-td3", 66, ()),
+        ("her-ddpg", 66, ("--num-envs", "3", "--train-every", "2")),
+        ("her-ddpg", 60, ("--buffer-size", "80")),
+    ],
+)
+def test_a_lengthened_run_is_bitwise_the_longer_run(tmp_path, capsys, agent, shorter, flags):
+    for folder, steps in (("longer", 120), ("run", shorter)):
+        assert main(command(tmp_path / folder, agent, *flags, steps=steps)) == 0
+    capsys.readouterr()
+    assert main(command(tmp_path / "run", agent, *flags, "--resume")) == 0
+    assert f"from {shorter} to 120 steps, as if it had been started with" in " ".join(capsys.readouterr().err.split())
+    assert final_state(tmp_path / "run") == final_state(tmp_path / "longer")
+
+
+def test_a_lengthened_dqn_says_what_depends_on_the_length(tmp_path, capsys):
+    assert main(command(tmp_path / "run", "her-dqn", steps=60)) == 0
+    capsys.readouterr()
+    assert main(command(tmp_path / "run", "her-dqn", "--resume")) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "from 60 to 120 steps; from here on with the probability of a random action of a run of 120 steps" in said
+    assert rows(tmp_path / "run", "metrics.csv")[-1]["step"] == "120"
+
+
+def test_a_number_of_steps_that_is_rounded_is_said(tmp_path, capsys):
+    assert main(command(tmp_path / "run", "her-td3", "--num-envs", "3", steps=61)) == 0
+    assert "total_steps=61 is rounded to 63, a whole number of rollouts" in " ".join(capsys.readouterr().err.split())

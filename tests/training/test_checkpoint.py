@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from gc_envs.training import checkpoint
-from gc_envs.training.checkpoint import RunError, list_checkpoints, load_arrays, nested, save_checkpoint, unflatten
+from gc_envs.training.checkpoint import (
+    RunError,
+    list_checkpoints,
+    load_arrays,
+    load_newest,
+    nested,
+    save_checkpoint,
+    unflatten,
+)  # fmt: skip
 
 TREE = {
     "params": {"torso": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}, "bias": np.zeros(0, np.float32)},
@@ -108,6 +116,55 @@ def test_a_damaged_checkpoint_is_named_in_one_line(tmp_path, how):
     with pytest.raises(RunError, match="step_000000001") as caught:
         load_arrays(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_no_flipped_bit_gives_other_arrays(tmp_path, bit):
+    path = save_checkpoint(tmp_path, 1, {"x": np.arange(3, dtype=np.float32), "n": np.int32(7)})
+    for file in path.iterdir():
+        whole = file.read_bytes()
+        for place in range(len(whole)):
+            file.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            with pytest.raises(RunError, match="step_000000001"):
+                load_arrays(path)
+        file.write_bytes(whole)
+    assert load_arrays(path)["n"] == 7
+
+
+def test_a_checkpoint_without_a_checksum_or_of_another_step_is_refused(tmp_path):
+    path = save_checkpoint(tmp_path, 1, TREE)
+    meta = json.loads((path / "meta.json").read_text())
+    (path / "meta.json").write_text(json.dumps({"format": meta["format"], "step": 1}))
+    with pytest.raises(RunError, match="does not have the SHA-256 in meta.json"):
+        load_arrays(path)
+    (path / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(RunError, match="step_000000002 is damaged: meta.json is that of step 1"):
+        load_arrays(path.rename(tmp_path / "step_000000002"))
+
+
+def test_a_damaged_checkpoint_is_passed_over_in_one_line(tmp_path, capsys):
+    assert load_newest(tmp_path) is None
+    for step in (1, 2):
+        save_checkpoint(tmp_path, step, {"x": np.int64([step])})
+    assert load_newest(tmp_path).step == 2
+    assert capsys.readouterr().err == ""
+    damage(tmp_path / "step_000000002", "half")
+    assert load_newest(tmp_path).step == load_newest(tmp_path).arrays["x"] == 1
+    line, again = capsys.readouterr().err.splitlines()
+    assert line == again
+    assert line.startswith(f"{tmp_path}/step_000000002 is damaged: ")
+    assert line.endswith("; using step_000000001, the checkpoint of step 1")
+    damage(tmp_path / "step_000000001", "half meta")
+    with pytest.raises(RunError, match="step_000000002 is damaged: .*; no other checkpoint can be used"):
+        load_newest(tmp_path)
+
+
+def test_going_on_from_an_earlier_checkpoint_replaces_the_damaged_ones(tmp_path):
+    for step in (5, 9):
+        save_checkpoint(tmp_path, step, {"x": np.int64([step])})
+    damage(tmp_path / "step_000000009", "half")
+    save_checkpoint(tmp_path, 7, {"x": np.int64([7])})
+    assert [load_arrays(path)["x"][0] for path in list_checkpoints(tmp_path)] == [5, 7]
 
 
 @pytest.mark.parametrize(

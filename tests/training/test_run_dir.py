@@ -22,12 +22,17 @@ def test_a_run_of_format_1_is_refused_by_name(run_copy):
         assert str(caught.value) == expected
 
 
-def test_a_checkpoint_of_format_1_is_refused_by_name(run_copy):
-    newest = list_checkpoints(run_copy / "checkpoints")[-1]
-    meta = json.loads((newest / "meta.json").read_text())
-    (newest / "meta.json").write_text(json.dumps(meta | {"format": 1}))
-    with pytest.raises(RunError, match="has checkpoint format 1; this version reads checkpoint format 2"):
-        load_arrays(newest)
+@pytest.mark.parametrize("older", [{"format": 1}, {"format": 2, "sha256": None}])
+def test_checkpoints_of_older_formats_are_refused_by_name(run_copy, older):
+    for path in list_checkpoints(run_copy / "checkpoints"):
+        meta = json.loads((path / "meta.json").read_text()) | older
+        (path / "meta.json").write_text(json.dumps({name: value for name, value in meta.items() if value is not None}))
+        with pytest.raises(
+            RunError, match=f"has checkpoint format {older['format']}; this version reads checkpoint format 3"
+        ):
+            load_arrays(path)
+    with pytest.raises(RunError, match=f"has checkpoint format {older['format']}; this version"):
+        load_agent(run_copy)
 
 
 def test_a_run_says_which_version_made_it(finished_run):

@@ -1,20 +1,24 @@
 """Training runs: killed, stopped, resumed, refused; and what they leave in their folder."""
 
+import contextlib
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from tiny_run import KILLED, command, contents, final_state, train
+from tiny_run import KILLED, command, contents, final_state, flip, train
 
 from gc_envs.agents import jax_trainer
+from gc_envs.cli import main
 from gc_envs.training import loop, options
-from gc_envs.training.checkpoint import list_checkpoints
-from gc_envs.training.logger import _truncate
+from gc_envs.training.checkpoint import RunError, list_checkpoints
+from gc_envs.training.logger import RunLogger, _truncate, read_csv
+from gc_envs.training.run_dir import RunDir
 
 STEPS = 1280
 
@@ -128,7 +132,7 @@ def test_a_signal_saves_and_leaves_cleanly(tmp_path, finished_run, monkeypatch, 
     [
         ({"seed": 1}, "started with seed=0, not 1"),
         ({"width": 32}, "started with width=16, not 32"),
-        ({"total_steps": 2560}, "started with total_steps=1280, not 2560"),
+        ({"total_steps": 640}, "started with total_steps=1280, not 640; --resume takes the same flags, of which only"),
         ({"env_kwargs": "size=6"}, "started with size=5, not 6"),
         ({"learning_rate": 1e-3}, "started with learning_rate="),
     ],
@@ -138,6 +142,56 @@ def test_resuming_with_another_setting_is_refused_by_name(run_copy, capsys, chan
     assert train(run_copy, "--resume", **changes) == 2
     assert message in capsys.readouterr().err
     assert contents(run_copy) == before
+
+
+def test_resuming_without_total_steps_does_not_lengthen_a_run_to_the_default(run_copy, capsys):
+    words = command(run_copy, "--resume")
+    at = words.index("--total-steps")
+    assert main(words[:at] + words[at + 2 :]) == 2
+    assert "started with total_steps=1280, not 500000" in capsys.readouterr().err
+
+
+CONSTANT = ("--no-anneal-learning-rate", "--epsilon-start", "0.1", "--epsilon-end", "0.1")
+
+
+def test_a_lengthened_run_without_schedules_is_bitwise_the_longer_run(tmp_path, capsys):
+    longer, run = tmp_path / "longer", tmp_path / "run"
+    assert train(longer, *CONSTANT) == 0
+    assert train(run, *CONSTANT, total_steps=640) == 0
+    versions = json.loads((run / "config.json").read_text())["versions"]
+    capsys.readouterr()
+    assert train(run, *CONSTANT, "--resume") == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "lengthened from 640 to 1,280 steps, as if it had been started with that number" in said
+    assert final_state(run) == final_state(longer)
+    config = json.loads((run / "config.json").read_text())
+    assert config["config"] == json.loads((longer / "config.json").read_text())["config"]
+    assert config["versions"] == versions
+    assert [row["step"] for row in rows(run, "evaluations.csv")] == ["320", "640", "1280"]
+    assert contents(run)["evaluation.json"] == contents(longer)["evaluation.json"]
+
+
+def test_lengthening_says_which_schedules_change_and_deletes_earlier_results(run_copy, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr("gc_envs.training.train.train", lambda *args: pytest.fail("stopped"))
+        with pytest.raises(pytest.fail.Exception):
+            train(run_copy, "--resume", total_steps=2560)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "lengthened from 1,280 to 2,560 steps; from here on with the learning rate and the share of" in said
+    assert "random actions of a run of 2,560 steps, until here with what belongs to 1,280" in said
+    assert not (run_copy / "evaluation.json").exists()
+    assert train(run_copy, "--resume", total_steps=2560) == 0
+    assert rows(run_copy, "metrics.csv")[-1]["step"] == rows(run_copy, "evaluations.csv")[-1]["step"] == "2560"
+    assert {"evaluation.json", "agent.gif", "learning_curve.png"} <= set(contents(run_copy))
+
+
+def test_a_number_of_steps_that_is_rounded_is_said(tmp_path, capsys):
+    assert train(tmp_path / "run", total_steps=70) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "total_steps=70 is rounded to 64, a whole number of rollouts" in said
+    assert said.index("compiling ...") < said.index("(first figures after")
+    assert train(tmp_path / "other", total_steps=64) == 0
+    assert "rounded" not in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(run_copy, tmp_path, capsys):
@@ -181,18 +235,47 @@ def test_a_run_killed_after_its_last_update_is_evaluated_on_resume(run_copy, fin
 
 @pytest.mark.parametrize("damaged", ["state.safetensors", "config.json"])
 def test_a_damaged_run_is_not_resumed(run_copy, capsys, damaged):
-    path = (
-        run_copy / "config.json"
-        if damaged == "config.json"
-        else list_checkpoints(run_copy / "checkpoints")[-1] / damaged
-    )
-    path.write_bytes(path.read_bytes()[:20])
+    checkpoints = list_checkpoints(run_copy / "checkpoints")
+    paths = [run_copy / damaged] if damaged == "config.json" else [path / damaged for path in checkpoints]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:20])
     before = contents(run_copy)
     assert train(run_copy, "--resume", total_steps=1280) == 2
     error = capsys.readouterr().err
     assert "is damaged" in error
     assert "Traceback" not in error
     assert contents(run_copy) == before
+
+
+# In state.safetensors, the length of the header, the header, and the arrays at three places.
+FLIPS = [("state.safetensors", place) for place in (0.0, 0.01, 0.3, 0.8, 1.0)] + [
+    ("meta.json", place) for place in (0.05, 0.12, 0.5)
+]
+
+
+@pytest.mark.parametrize(("name", "place"), FLIPS)
+def test_a_run_goes_back_to_the_checkpoint_before_a_damaged_one_and_ends_bitwise_the_same(
+    run_copy, finished_run, capsys, name, place
+):
+    before, newest = list_checkpoints(run_copy / "checkpoints")
+    flip(newest / name, place)
+    assert train(run_copy, "--resume") == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if newest.name in line]
+    assert line.startswith(str(newest))
+    assert line.endswith("; using step_000001216, the checkpoint of step 1,216")
+    assert_whole(run_copy, finished_run)
+    assert [path.name for path in list_checkpoints(run_copy / "checkpoints")] == [before.name, newest.name]
+
+
+def test_what_a_damaged_checkpoint_is_resumed_from_is_what_an_undamaged_run_is(run_copy, finished_run, tmp_path):
+    undamaged = shutil.copytree(run_copy, tmp_path / "undamaged")
+    shutil.rmtree(list_checkpoints(undamaged / "checkpoints")[-1])
+    flip(list_checkpoints(run_copy / "checkpoints")[-1] / "state.safetensors", 0.6)
+    for folder in (run_copy, undamaged):
+        assert train(folder, "--resume") == 0
+    assert final_state(run_copy) == final_state(undamaged)
+    steps = [[row["step"] for row in rows(folder, "metrics.csv")] for folder in (run_copy, undamaged)]
+    assert steps[0][-1] == steps[1][-1] == str(STEPS)
 
 
 def test_resume_needs_to_know_which_run(capsys):
@@ -220,7 +303,59 @@ def test_rows_that_a_kill_cut_off_or_a_resume_repeats_are_dropped(tmp_path, text
     assert (path.read_text() if path.exists() else None) == kept
 
 
-def test_tensorboard_writes_events_beside_the_csv(tmp_path):
-    pytest.importorskip("tensorboardX")
-    assert train(tmp_path / "run", "--tensorboard", total_steps=64) == 0
-    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
+def damage_line(path, number, text):
+    lines = path.read_text().splitlines()
+    lines[number] = text
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "evaluations.csv"])
+@pytest.mark.parametrize(
+    ("number", "text", "said"),
+    [
+        (0, "stfp,running_success", "its first column is not step but 'stfp'"),
+        (0, None, "its columns are not step,"),
+        (1, "x1,0.5", "line 2 is not "),
+        (1, "\ufffd\x00", "line 2 is not "),
+    ],
+)
+def test_a_damaged_log_is_kept_aside_and_the_run_goes_on(run_copy, finished_run, capsys, name, number, text, said):
+    shutil.rmtree(list_checkpoints(run_copy / "checkpoints")[-1])
+    path = run_copy / name
+    damage_line(path, number, path.read_text().splitlines()[0].replace("success", "succfss") if text is None else text)
+    damaged = path.read_bytes()
+    assert train(run_copy, "--resume") == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if " is damaged: " in line]
+    assert line.startswith(f"{path} is damaged: {said}")
+    assert line.endswith(f"kept as {name}.damaged, and a new one has its whole rows")
+    assert (run_copy / f"{name}.damaged").read_bytes() == damaged or said.startswith("its columns")
+    assert final_state(run_copy) == final_state(finished_run)
+    kept = rows(run_copy, name)
+    assert list(kept[0]) == list(rows(finished_run, name)[0])
+    assert kept[-1]["step"] == str(STEPS)
+    assert (run_copy / "learning_curve.png").exists()
+
+
+def test_a_damaged_log_of_a_finished_run_is_named_and_everything_else_is_made(run_copy, capsys):
+    (run_copy / "agent.gif").unlink()
+    damage_line(run_copy / "metrics.csv", 0, "step,steps_per_s")
+    assert train(run_copy, "--resume") == 0
+    error = capsys.readouterr().err
+    assert f"no learning curve: {run_copy / 'metrics.csv'} is damaged" in error.replace("\n", " ").replace("  ", " ")
+    assert (run_copy / "agent.gif").exists()
+
+
+def test_no_flipped_bit_in_a_log_stops_a_run(tmp_path, capsys):
+    path = tmp_path / "metrics.csv"
+    text = b"step,running_success\r\n10,0.5\r\n20,nan\r\n"
+    for place in range(len(text)):
+        for bit in range(8):
+            path.write_bytes(text[:place] + bytes([text[place] ^ 1 << bit]) + text[place + 1 :])
+            with contextlib.suppress(RunError):
+                read_csv(path, ("step", "running_success"))
+            logger = RunLogger(RunDir(tmp_path, "", "", {}, {}), 20)
+            logger.metrics({"step": 30, "running_success": 0.7})
+            columns = read_csv(path, ("step", "running_success"))
+            assert (columns["step"][-1], columns["running_success"][-1]) == (30, 0.7)
+            for aside in tmp_path.glob("*.damaged*"):
+                aside.unlink()
