@@ -41,7 +41,7 @@ def render_frame(
             pen.rectangle(box(np.array(cell), 0), outline=GRID)
     pen.ellipse(box(position, side * 0.22), fill=AGENT)
     if goal is None:
-        return np.asarray(image)
+        return np.array(image)  # a copy: views of images are read-only
     success = bool((goal == position).all())
     pen.ellipse(box(goal, side * 0.08), outline=REACHED if success else GOAL, width=max(2, side // 10))
     return add_caption(np.asarray(image), f"goal: {name}", success)

@@ -218,4 +218,4 @@ def write(picture: Image.Image, place: tuple[float, float], text: str, anchor: s
 
 def reduced(picture: Image.Image) -> np.ndarray:
     """Return the picture at its final size, uint8 [H, W, 3]."""
-    return np.asarray(picture.reduce(SCALE))
+    return np.array(picture.reduce(SCALE))  # a copy: views of images are read-only

@@ -272,3 +272,14 @@ def test_an_environment_made_from_its_spec_ends_when_it_does():
     assert [again.step(0)[3] for _ in range(3)] == [False, False, True]
     envs = gymnasium.make_vec(gymnasium.make_vec("GC-Gridworld-v0", num_envs=2, size=5, horizon=3).spec)
     assert envs.horizon == 3
+
+
+@pytest.mark.parametrize(
+    "env_id", ["GC-Gridworld-v0", "GC-ContinuousSeek-v0", "GC-DriveSeek-v0", "GC-NoisySeek-v0", "GC-BitFlip-v0"]
+)
+def test_frames_are_writable(env_id):
+    env = gymnasium.make(env_id, render_mode="rgb_array")
+    env.reset(seed=0)
+    frame = env.render()
+    frame[0] = 0
+    assert (env.render() != frame).any()
