@@ -2,8 +2,8 @@
 
 Each page runs in an empty folder of its own: ```python blocks in order, in one namespace, and the `gc-envs` commands of
 ```bash blocks with few steps. A word after the language names what the block needs: an extra (it is compiled, but not
-run, where that is not installed), or `gpu` or `window` (it is never run). A word that ends with .py is the file that the
-block is written to, instead of being run.
+run, where that is not installed), or `gpu` or `window` (it is never run). A word that ends with .py names a file: the
+block is written to it instead of being run.
 """
 
 import ast
@@ -35,7 +35,12 @@ NEEDS = {  # mark of a block -> the module that it needs
 }
 COMMANDS = {"list", "goals", "train", "evaluate", "render", "play", "benchmark"}
 PROGRAMS = {"pip", "gc-envs", "pytest", "python", "ruff", "mypy", ".", ".ci/run", "apt-get"}
-RUNS = {"README.md": 1, "training.md": 4, "evaluation.md": 1, "own_environment.md": 1}  # page -> how many runs its commands train
+RUNS = {
+    "README.md": 1,
+    "training.md": 4,
+    "evaluation.md": 1,
+    "own_environment.md": 1,
+}  # page -> how many runs its commands train
 RUN_FILES = ("config.json", "metrics.csv", "evaluation.json", "learning_curve.png", "agent.gif", "checkpoints")
 
 
