@@ -1,37 +1,29 @@
 """The `gc-envs` command."""
 
 import ast
-import difflib
 import functools
 import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, Suppress
-from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 import gc_envs
 from gc_envs.agents import LEARNERS, get_learner
 from gc_envs.agents.presets import preset
-from gc_envs.env_kwargs import KINDS, parse_env_kwargs
+from gc_envs.cli_errors import one_line_errors
+from gc_envs.env_kwargs import parse_env_kwargs
 from gc_envs.registration import REGISTRY, get_row, make_task
 from gc_envs.training.options import TrainOptions
 from gc_envs.training.signals import Interrupted
 
 if TYPE_CHECKING:
     from gc_envs.training.run_dir import RunDir
-
-try:
-    from tyro._errors import on_parse_error
-except ImportError:  # it is private: where it has moved, a test fails and tyro shows errors in a box of several lines
-    on_parse_error = nullcontext  # type: ignore[assignment]
 
 SAMPLED_GOALS = 3  # goals that `render` samples if it is given none
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
@@ -56,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.path.append(os.getcwd())  # for ids such as my_module:MyTask; last, so that its files hide no packages
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        with on_parse_error(functools.partial(raise_error, words)), NUMBERS:
+        with one_line_errors(functools.partial(known_flags, words)):
             run_command(words)
         return 0
     except Interrupted as stop:
@@ -90,34 +82,6 @@ def run_command(argv: list[str]) -> None:
         raise ValueError(f"{f'unknown command {name!r}' if argv else 'no command'}; known: {', '.join(COMMANDS)}")
 
 
-NUMBERS = ConstructorRegistry()  # how tyro reads numbers, with our words for what is none
-
-
-@NUMBERS.primitive_rule
-def number_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-    """Return how an argument that is a number, or a number or None, is read; None for other types."""
-    kinds = set(get_args(info.type)) if info.type_origin in (Union, UnionType) else {info.type}
-    kind = next((kind for kind in (int, float) if kinds <= {kind, NoneType} and kind in kinds), None)
-    if kind is None:
-        return None
-
-    def parse(words: list[str]) -> Any:
-        if words[0] == "None" and NoneType in kinds:
-            return None
-        try:
-            return kind(words[0])
-        except ValueError:
-            raise ValueError(f"{words[0]!r} is not {KINDS[kind]}") from None
-
-    return PrimitiveConstructorSpec(
-        nargs=1,
-        metavar=kind.__name__.upper(),
-        instance_from_str=parse,
-        is_instance=lambda value: isinstance(value, (*kinds, int)),  # an int may stand for a float
-        str_from_instance=lambda value: [str(value)],
-    )
-
-
 def known_flags(argv: list[str]) -> list[str]:
     """Return the flags that the words after `gc-envs` may have."""
     documented: list[Any] = [COMMANDS[argv[0]]] if argv[0] in COMMANDS else []
@@ -126,28 +90,6 @@ def known_flags(argv: list[str]) -> list[str]:
         documented += [TrainOptions, *([get_learner(agent).config_class] if agent else [])]
     names = [name for callable_ in documented for name in inspect.signature(callable_).parameters]
     return ["--" + name.replace("_", "-") for name in names]
-
-
-def raise_error(argv: list[str], event: Any) -> None:
-    """Raise `ValueError` with one line for an event of tyro, or return where tyro is to show its own box."""
-    with suppress(AttributeError):  # the attributes of events are private, too
-        match type(event).__name__:
-            case "MissingArgs":
-                names = ", ".join(missing.arg.lowered.metavar for missing in event.missing_arguments)
-                line = f"the following arguments are required: {names}"
-            case "UnrecognizedArgs":
-                line = f"unrecognized arguments: {' '.join(event.tokens)}"
-                near = difflib.get_close_matches(event.tokens[0].partition("=")[0], known_flags(argv), n=1)
-                line += f"; did you mean {near[0]}?" if near else ""
-            case "InvalidChoice":
-                line = f"{event.argument.display_name()}: {event.value!r} is none of {', '.join(event.choices)}"
-            case "BadValue":
-                line = f"{event.argument.display_name()}: a value is missing"
-            case "InstantiationFailure":
-                line = f"{event.argument.display_name()}: {event.message}"
-            case _:
-                return
-        raise ValueError(f"{line}; add --help to see what there is")
 
 
 def _help_alone(argv: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import numbers
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -178,7 +179,7 @@ def register(
 ) -> None:
     """Give a task of your own an id, for Gymnasium, `make_task`, `evaluate` and the command line.
 
-    Call it in the module that defines the task: "module:id" then names the environment wherever that module can be
+    Call it at the top level of a module of your own: "module:id" then names the environment wherever that module can be
     imported. The same task may be registered again, as by a notebook's cell that is run twice.
 
     Args:
@@ -208,9 +209,10 @@ def register(
     if (known or env_id in gymnasium.registry) and not is_the_same:
         owner = _place(known.task) if known else gymnasium.registry[env_id].entry_point
         raise ValueError(f"{env_id} is already registered, for {owner}; choose another id")
+    caller = sys._getframe(1).f_globals.get("__name__")  # another process imports it to know the id
     REGISTRY[env_id] = EnvRow(
         env_id, family="own", task=task, summary=summary, eval_steps=eval_steps, kwargs=dict(kwargs or {}),
-        module=None if module == "__main__" else module,
+        module=None if caller == "__main__" else caller,
     )  # fmt: skip
     register_all([REGISTRY[env_id]])
 

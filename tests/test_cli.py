@@ -13,10 +13,12 @@ import pytest
 from tiny_run import contents, flip
 
 import gc_envs
-from gc_envs import cli
+from gc_envs import cli_errors
 from gc_envs.agents import LEARNERS, get_learner
 from gc_envs.agents.presets import preset
 from gc_envs.cli import COMMANDS, main, summary
+from gc_envs.core.episode import OnSuccess
+from gc_envs.core.task import Task
 from gc_envs.env_kwargs import parse_env_kwargs
 from gc_envs.registration import ROWS
 from gc_envs.training.checkpoint import list_checkpoints
@@ -173,11 +175,11 @@ def test_help_says_how_to_see_the_version_and_which_agents_there_are(shown):
 
 
 def test_tyro_has_the_private_hook_that_makes_errors_one_line():
-    assert cli.on_parse_error is not nullcontext
+    assert cli_errors.on_parse_error is not nullcontext
 
 
 def test_without_the_hook_tyro_shows_its_own_errors(capsys, monkeypatch):
-    monkeypatch.setattr(cli, "on_parse_error", nullcontext)
+    monkeypatch.setattr(cli_errors, "on_parse_error", nullcontext)
     with pytest.raises(SystemExit) as stop:
         main(["goals"])
     assert stop.value.code == 2
@@ -185,8 +187,8 @@ def test_without_the_hook_tyro_shows_its_own_errors(capsys, monkeypatch):
 
 
 def test_an_event_that_has_changed_is_left_to_tyro():
-    assert cli.raise_error([], type("MissingArgs", (), {})()) is None
-    assert cli.raise_error([], type("NewKindOfError", (), {})()) is None
+    assert cli_errors.raise_error(list, type("MissingArgs", (), {})()) is None
+    assert cli_errors.raise_error(list, type("NewKindOfError", (), {})()) is None
 
 
 def test_the_version_is_that_of_the_package(capsys):
@@ -223,10 +225,25 @@ TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
         ([*TRAIN, "--env-kwargs", "size=big"], "size: 'big' is not an integer"),
         ([*TRAIN, "--env-kwargs", "size=2"], "size must be at least 3"),
         ([*TRAIN, "--env-kwargs", "goals=position/99-99"], "unknown goal"),
+        ([*TRAIN, "--env-kwargs", "horizon=2.5"], "horizon: '2.5' is not an integer"),
+        ([*TRAIN, "--env-kwargs", "horizon=0"], "horizon must be an integer of at least 1, got 0"),
+        ([*TRAIN, "--env-kwargs", "on_success=end"], "on_success"),
+        ([*TRAIN, "--env-kwargs", "on_success=continue"], "leo trains with on_success='resample', not 'continue'"),
+        (["goals", "GC-Gridworld-v0", "--env-kwargs", "horizon=x"], "horizon: 'x' is not an integer"),
+        (
+            ["evaluate", "{run}", "--env-kwargs", "on_success=end"],
+            "on_success='end' is not one of ['terminate', ",
+        ),
+        (["render", "{run}", "--env-kwargs", "sise=3"], "takes no 'sise=3'; write NAME=VALUE with NAME one of size"),
+        (["play", "GC-Gridworld-v0", "--env-kwargs", "horizon=x"], "horizon: 'x' is not an integer"),
         ([*TRAIN, "--num-envs", "0"], "num_envs must be at least 1"),
         ([*TRAIN, "--minibatch-size", "500"], "minibatch_size=500 does not divide"),
         ([*TRAIN, "--total-steps", "0"], "total_steps must be at least 1"),
         (["goals", "GC-Craftax-v0", "--env-kwargs", "observation=sounds"], "unknown Craftax observation 'sounds'"),
+        (
+            ["train", "leo", "GC-Craftax-Classic-v0", "--env-kwargs", "observation=pixels"],
+            "this learner reads vectors of numbers or categories; CraftaxTask has images of (63, 63, 3): choose",
+        ),
         (["evaluate", "{empty}"], "is not a run folder"),
         (["evaluate", "{missing}"], "is not a run folder"),
         (["render", "{missing}", "--goal", "position/0-0"], "is not a run folder"),
@@ -239,13 +256,23 @@ TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
         (["benchmark", "nothing"], "unknown benchmark 'nothing'"),
         ([], "no command; known: list, goals, train"),
         (["lsit"], "unknown command 'lsit'; known: list, goals, train"),
+        (["--verison"], "unrecognized arguments: --verison"),
         (["list", "--colour"], "unrecognized arguments: --colour"),
+        (["goals", "nothing_here:Task"], "run from the folder that has nothing_here.py, or install it"),
+        (["goals", ":"], "unknown environment id ':'"),
+        (["goals", "os:path"], "has no task and registers no id that is called 'path'; it has: none"),
+        (["play", "GC-Gridworld-v0", "--gaol", "x"], "unrecognized arguments: --gaol x; did you mean --goal?"),
+        (["evaluate", "{run}", "--max-steps", "x"], "error: --max-steps: 'x' is not an integer; add --help"),
+        (["render", "{run}", "--fps", "1.5"], "--fps: '1.5' is not an integer"),
         (["goals"], "arguments are required: ID; add --help to see what there is"),
         (["render"], "required: RUN"),
         (["evaluate", "{run}", "--seed", "half"], "--seed: 'half' is not an integer; add --help"),
         (["train"], "arguments are required: AGENT, ID; add --help to see what there is"),
         (["train", "leo"], "arguments are required: ID; add --help to see what there is"),
         ([*TRAIN, "--leraning-rate", "1"], "unrecognized arguments: --leraning-rate 1; did you mean --learning-rate?"),
+        ([*TRAIN, "--evalautions", "1"], "did you mean --evaluations?"),
+        ([*TRAIN, "--env-kwarg", "size=5"], "did you mean --env-kwargs?"),
+        ([*TRAIN, "--learning-rate", "x"], "--learning-rate: 'x' is not a number"),
         ([*TRAIN, "--width"], "--width: a value is missing"),
         ([*TRAIN, "--width", "wide"], "--width: 'wide' is not an integer"),
         ([*TRAIN, "--evaluations", "1.5"], "--evaluations: '1.5' is not an integer"),
@@ -303,6 +330,57 @@ def test_an_agent_whose_last_checkpoint_is_damaged_is_that_of_the_one_before(run
 def test_env_kwargs_are_typed_by_the_task():
     parsed = parse_env_kwargs("GC-Gridworld-v0", ["size=7", "wall_density=0.1", "goals=position/3-3,position/2-1"])
     assert parsed == {"size": 7, "wall_density": 0.1, "goals": ["position/3-3", "position/2-1"]}
+
+
+def test_env_kwargs_that_every_environment_takes():
+    parsed = parse_env_kwargs("GC-PandaPush-v0", ["horizon=7", "on_success=resample", "backend=c", "goals=0,3"])
+    assert parsed == {"horizon": 7, "on_success": "resample", "backend": "c", "goals": [0, 3]}
+
+
+class Arguments(Task):
+    """A task whose arguments are declared in every way there is."""
+
+    def __init__(self, count=3, share=0.5, fast=False, path: "Nowhere | None" = None, size: "int | None" = None, *rest):  # noqa: F821
+        pass
+
+
+class TwoTypes(Task):
+    """A task with an argument of two types."""
+
+    def __init__(self, size: "int | None" = None, name: str = "", **others):
+        pass
+
+
+def test_env_kwargs_of_users_are_typed_by_annotations_or_defaults():
+    words = ["count=4", "share=1", "fast=true", "path=a b", "size=None"]
+    parsed = parse_env_kwargs(f"{__name__}:Arguments", words)
+    assert parsed == {"count": 4, "share": 1.0, "fast": True, "path": "a b", "size": None}
+    parsed = parse_env_kwargs(f"{__name__}:TwoTypes", ["size=5", "name=5"])
+    assert parsed == {"size": 5, "name": "5"}
+    for words, message in (
+        (["count=4.5"], "count: '4.5' is not an integer"),
+        (["share=half"], "share: 'half' is not a number"),
+        (["fast=1"], "fast: '1' is not true or false"),
+        (["rest=1"], "takes no 'rest=1'; write NAME=VALUE with NAME one of count, share, fast, path, size, goals"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            parse_env_kwargs(f"{__name__}:Arguments", words)
+
+
+def test_the_horizon_and_what_success_does_reach_training_and_evaluation(tmp_path, monkeypatch):
+    pytest.importorskip("stable_baselines3")
+    from gc_envs.sb3.learner import SB3Learner
+
+    made = []
+    build = SB3Learner.build
+    monkeypatch.setattr(SB3Learner, "build", lambda *args: made.append(build(*args)) or made[-1])
+    flags = ["--total-steps", "60", "--learning-starts", "20", "--width", "8", "--evaluations", "1"]
+    words = ["--env-kwargs", "dim=2", "horizon=6", "on_success=terminate", "--run-dir", str(tmp_path / "run")]
+    assert main(["train", "her-ddpg", "GC-ContinuousSeek-v0", *flags, *words]) == 0
+    assert (made[0][1].horizon, made[0][1].on_success) == (6, OnSuccess.TERMINATE)
+    result = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert result["max_steps"] == 6
+    assert result["env_kwargs"] == {"dim": 2, "horizon": 6, "on_success": "terminate"}
 
 
 def test_goals_given_as_env_kwargs_are_all_there_is(tmp_path):

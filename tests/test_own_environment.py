@@ -257,6 +257,6 @@ def test_the_command_line_imports_from_the_current_folder_and_says_so(folder, ru
     elsewhere = gc_envs_command("evaluate", str(run), cwd=tmp_path)
     assert elsewhere.returncode == 2
     assert elsewhere.stderr == (
-        "error: 'own_corridor:Corridor' needs a module 'own_corridor', which is not found: run from the folder that has "
-        "own_corridor.py, or install it\n"
+        "error: 'own_corridor:Corridor' needs a module 'own_corridor', which is not found: run from the folder that "
+        "has own_corridor.py, or install it\n"
     )

@@ -2,8 +2,8 @@
 
 Each page runs in an empty folder of its own: ```python blocks in order, in one namespace, and the `gc-envs` commands of
 ```bash blocks with few steps. A word after the language names what the block needs: an extra (it is compiled, but not
-run, where that is not installed), or `gpu` or `window` (it is never run). A word that ends with .py is the file that the
-block is written to, instead of being run.
+run, where that is not installed), or `gpu` or `window` (it is never run). A word that ends with .py names a file: the
+block is written to it instead of being run.
 """
 
 import ast
