@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, Suppress
@@ -253,6 +253,24 @@ def render(
     print(f"wrote {save_gif(episodes, path, fps or policy.task.render_fps, comment=comment)}")
 
 
+def plot(
+    runs: Annotated[Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...", help_behavior_hint="")],
+    *,
+    metric: Literal["success", "running_success", "return"] = "success",
+    out: Path = Path("learning_curves.png"),
+) -> None:
+    """Draw the learning curves of several runs and seeds over each other, with 95% intervals.
+
+    Args:
+        runs: Draw these run folders; those that differ only in their seed are one curve.
+        metric: Draw the success of greedy evaluations, the success of training episodes, or the return of evaluations.
+        out: Write this PNG file.
+    """
+    from gc_envs.evaluation.plots import plot_runs
+
+    print(f"wrote {plot_runs(runs, out, metric)}")
+
+
 def play(
     env_id: EnvId, *, goal: str | None = None, seed: int | None = None, env_kwargs: EnvKwargs = ()
 ) -> None:  # fmt: skip
@@ -307,6 +325,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "train": TrainArguments,
     "evaluate": evaluate,
     "render": render,
+    "plot": plot,
     "play": play,
     "benchmark": benchmark,
 }
