@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, Suppress
@@ -259,6 +259,24 @@ def render(
     print(f"wrote {save_gif(episodes, path, fps or policy.task.render_fps, comment=comment)}")
 
 
+def plot(
+    runs: Annotated[Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...", help_behavior_hint="")],
+    *,
+    metric: Literal["success", "running_success", "return"] = "success",
+    out: Path = Path("learning_curves.png"),
+) -> None:
+    """Draw the learning curves of several runs and seeds over each other, with 95% intervals.
+
+    Args:
+        runs: Draw these run folders; those that differ only in their seed are one curve.
+        metric: Draw the success of greedy evaluations, the success of training episodes, or the return of evaluations.
+        out: Write this PNG file.
+    """
+    from gc_envs.evaluation.plots import plot_runs
+
+    print(f"wrote {plot_runs(runs, out, metric)}")
+
+
 def play(
     env_id: EnvId, *, goal: str | None = None, seed: int | None = None, env_kwargs: EnvKwargs = ()
 ) -> None:  # fmt: skip
@@ -313,6 +331,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "train": TrainArguments,
     "evaluate": evaluate,
     "render": render,
+    "plot": plot,
     "play": play,
     "benchmark": benchmark,
 }

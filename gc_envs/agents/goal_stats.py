@@ -16,6 +16,8 @@ class GoalStats(NamedTuple):
     seen: Array  # [G] bool, goals that held in any environment at any time
     successes: Array  # [G] float32, episodes whose first goal was reached, with forgetting
     failures: Array  # [G] float32, episodes whose first goal was not, with forgetting
+    finished: Array  # float32, episodes that have ended, with forgetting
+    reached: Array  # float32, those of them whose first goal was reached
 
     @property
     def success_rate(self) -> Array:
@@ -26,14 +28,15 @@ class GoalStats(NamedTuple):
         """Return what every learner on finite goals reports.
 
         Returns:
-            running_success: Share of the episodes, with forgetting, whose first goal was reached; 0 before the first.
-            goal_success: Mean of `success_rate` over all goals.
+            running_success: Share of the finished episodes, with forgetting, whose first goal was reached; 0 before one
+                has finished.
+            goal_success: Mean of `success_rate` over all goals. A success counts when the goal is reached and a failure
+                when the episode ends, so it is too high until episodes end.
             goals_seen: Number of goals that held at some time.
             goals: G.
         """
-        successes, failures = self.successes.sum(), self.failures.sum()
         return {
-            "running_success": successes / (successes + failures + 1e-7),
+            "running_success": self.reached / jnp.maximum(self.finished, 1e-7),
             "goal_success": self.success_rate.mean(),
             "goals_seen": self.seen.sum(),
             "goals": jnp.int32(self.seen.shape[0]),
@@ -56,14 +59,21 @@ class GoalStats(NamedTuple):
             seen=self.seen | holding,
             successes=self.successes.at[self.episode_goal].add(reached),
             failures=self.failures.at[self.episode_goal].add(failed),
+            finished=self.finished + done.sum(),
+            reached=self.reached + (done & (success | ~self.pending)).sum(),
         )
 
     def forget(self, factor: float) -> "GoalStats":
         """Return the statistics with past episodes weighted by `factor`."""
-        return self._replace(successes=self.successes * factor, failures=self.failures * factor)
+        return self._replace(
+            successes=self.successes * factor,
+            failures=self.failures * factor,
+            finished=self.finished * factor,
+            reached=self.reached * factor,
+        )
 
 
 def init_goal_stats(goal: Array, seen: Array) -> GoalStats:
     """Return the statistics at the start of episodes with `goal` [N] desired, where goals `seen` [G] have held."""
-    none = jnp.zeros(seen.shape, jnp.float32)
-    return GoalStats(goal, jnp.ones(goal.shape, bool), seen, none, none)
+    none, zero = jnp.zeros(seen.shape, jnp.float32), jnp.zeros((), jnp.float32)
+    return GoalStats(goal, jnp.ones(goal.shape, bool), seen, none, none, zero, zero)

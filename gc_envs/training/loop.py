@@ -4,11 +4,12 @@ Nothing the host does (logging, evaluating, saving) touches the trainer's state,
 steps across a kill equal 2N, bitwise on a CPU.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gc_envs.training.checkpoint import save_checkpoint
+from gc_envs.training.checkpoint import checkpoint_step, list_checkpoints, save_checkpoint
 from gc_envs.training.logger import RunLogger
 from gc_envs.training.options import TrainOptions
 from gc_envs.training.progress import Progress
@@ -22,6 +23,10 @@ SAVING_SHARE = 0.05  # ... unless saving would then take more than this share of
 
 OnStep = Callable[..., None]  # called after every step of an evaluation; raises `Interrupted` to stop it
 Evaluate = Callable[[Policy, OnStep], Mapping[str, Any]]  # its result has "success", "success_last" and "return"
+
+
+class Diverged(ValueError):
+    """A figure of training, such as the loss, that was a number and is none any more."""
 
 
 def train(
@@ -38,6 +43,7 @@ def train(
 
     Raises:
         Interrupted: SIGINT or SIGTERM came; everything is saved.
+        Diverged: A loss has become infinite or nan; nothing is saved after that was noticed.
         RunError: The checkpoint does not fit the settings, or all of them are damaged.
     """
     newest = run.load_newest()
@@ -76,6 +82,7 @@ class Loop:
         self.logger, self.progress, self.signals = logger, progress, signals
         self.evaluate_at, self.save_at = options.milestones(trainer.total_steps)
         self.logged = trainer.step  # step of the last row of metrics
+        self.finite: set[str] = set()  # names of the metrics that have been numbers
         self.seconds = 0.0  # of training since then, without evaluations and checkpoints
         self.saved_at, self.saving_took = time.monotonic(), 0.0
         self.evaluated = False  # whether the environments of evaluations have been compiled
@@ -102,6 +109,17 @@ class Loop:
             self.logger.metrics(row)
             self.progress.update(step, row)
             self.logged, self.seconds = step, 0.0
+            self.stop_if_diverged(metrics)
+
+    def stop_if_diverged(self, metrics: Mapping[str, float]) -> None:
+        """Raise `Diverged` if a metric that was a number is none any more; losses are none before the first update."""
+        finite = {name for name, value in metrics.items() if math.isfinite(value)}
+        for name in metrics:
+            if name in self.finite - finite:
+                saved = [checkpoint_step(path) for path in list_checkpoints(self.run_dir.checkpoints)]
+                last = f"the last checkpoint is of step {saved[-1]:,}" if saved else "there is no checkpoint yet"
+                raise Diverged(f"{name} is {metrics[name]} at step {self.trainer.step:,}: training diverged; {last}")
+        self.finite |= finite
 
     def save_if_due(self, before: int) -> None:
         """Write a checkpoint where one was due since step `before`, on a signal, and once a minute."""

@@ -54,12 +54,19 @@ def test_success_is_whether_the_first_goal_of_an_episode_is_reached_before_its_e
     assert transitions.done[:, 0].tolist() == [t % 2 == 1 for t in range(len(script))]
 
 
-def test_running_success_is_that_of_episodes_and_goal_success_that_of_goals():
-    stats = init_goal_stats(jnp.zeros(1, jnp.int32), jnp.zeros(4, bool))
+def test_running_success_is_that_of_finished_episodes_and_goal_success_that_of_goals():
+    stats = init_goal_stats(jnp.array([0, 0, 1, 2]), jnp.zeros(4, bool))
     assert stats.metrics()["running_success"] == 0
-    stats = stats._replace(successes=jnp.array([6.0, 0.0, 1.0, 0.0]), failures=jnp.array([0.0, 2.0, 1.0, 0.0]))
-    assert stats.metrics()["running_success"] == pytest.approx(7 / 10)
-    assert stats.metrics()["goal_success"] == pytest.approx((1 + 0 + 0.5 + 0) / 4)
+    yes, no = np.ones(4, bool), np.zeros(4, bool)
+    stats = stats.after_step(np.array([True, False, False, False]), no, no, stats.episode_goal)
+    assert stats.metrics()["running_success"] == 0, "none has finished"
+    assert stats.metrics()["goal_success"] == pytest.approx(1 / 4)
+    # The first has reached its goal before, the second reaches it with its last step, and the others never do.
+    stats = stats.after_step(np.array([False, True, False, False]), yes, no, stats.episode_goal)
+    assert stats.metrics()["running_success"] == pytest.approx(2 / 4)
+    assert stats.metrics()["goal_success"] == pytest.approx((1 + 0 + 0 + 0) / 4)
+    stats = stats.forget(0.5).after_step(np.array([False, False, True, False]), yes, no, stats.episode_goal)
+    assert stats.metrics()["running_success"] == pytest.approx((2 * 0.5 + 1) / (4 * 0.5 + 4))
 
 
 def test_counters_forget_once_per_rollout():

@@ -170,6 +170,23 @@ def test_an_evaluation_that_a_signal_cut_short_is_made_up_for_and_none_is_made_t
     assert host.evaluated == sorted([504, 1001, step])
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_loss_that_is_no_number_any_more_stops_the_run_in_one_line(host, bad):
+    trainer = Counter()
+    advance = trainer.advance
+
+    def diverging(until):
+        advance(until)
+        loss = np.nan if trainer.step < 50 else 1.0 if trainer.step < 300 else bad  # nan before the first update
+        return {"running_success": 0.5, "loss": loss}
+
+    trainer.advance = diverging
+    with pytest.raises(ValueError, match=rf"^loss is {bad} at step 301: training diverged; the last .* of step 252$"):
+        host.train(trainer)
+    assert host.saved[-1] == 252
+    assert host.column("metrics.csv")[-1] == 301, "the row is logged all the same"
+
+
 def test_without_evaluations_the_end_is_still_saved(host):
     host.train(evaluations=0)
     assert host.evaluated == []
