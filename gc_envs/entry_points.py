@@ -1,11 +1,10 @@
 """What Gymnasium calls to make the registered environments: an id and keyword arguments become an environment."""
 
-import inspect
 from typing import Any
 
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
-from gc_envs.registration import make_task
+from gc_envs.registration import check_arguments, get_row, keyword_names, make_task
 
 
 def make_env(*, env_id: str, **kwargs: Any) -> GoalEnv:
@@ -18,7 +17,7 @@ def make_env(*, env_id: str, **kwargs: Any) -> GoalEnv:
     Raises:
         ValueError, TypeError, ModuleNotFoundError: As `make_task` and `GoalEnv` raise them.
     """
-    env_kwargs, task_kwargs = _split_arguments(GoalEnv, kwargs)
+    env_kwargs, task_kwargs = _split_arguments(GoalEnv, env_id, kwargs)
     return GoalEnv(make_task(env_id, **task_kwargs), **env_kwargs)
 
 
@@ -33,7 +32,7 @@ def make_vector_env(*, env_id: str, num_envs: int = 1, **kwargs: Any) -> GoalVec
     Raises:
         ValueError, TypeError, ModuleNotFoundError: As `make_task` and `GoalVectorEnv` raise them.
     """
-    env_kwargs, task_kwargs = _split_arguments(GoalVectorEnv, kwargs)
+    env_kwargs, task_kwargs = _split_arguments(GoalVectorEnv, env_id, kwargs)
     return GoalVectorEnv(make_task(env_id, **task_kwargs), num_envs, **env_kwargs)
 
 
@@ -42,9 +41,13 @@ make_env.metadata = GoalEnv.metadata  # type: ignore[attr-defined]
 make_vector_env.metadata = GoalVectorEnv.metadata  # type: ignore[attr-defined]
 
 
-def _split_arguments(env_class: type, kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arguments that `env_class` takes by keyword, and the others, which `make_task` takes or refuses."""
-    parameters = inspect.signature(env_class).parameters.values()
-    names = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"goals"}
+def _split_arguments(env_class: type, env_id: str, kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments that `env_class` takes by keyword, and the others, which `make_task` takes.
+
+    Raises:
+        TypeError: If an argument is for neither; the message lists those that there are.
+    """
+    names = keyword_names(env_class)
+    check_arguments(get_row(env_id), kwargs, ["goals", *names])
     own = {name: value for name, value in kwargs.items() if name in names}
     return own, {name: value for name, value in kwargs.items() if name not in names}

@@ -44,7 +44,7 @@ def row(request):
 @pytest.fixture(scope="module")
 def env(row):
     """One environment per id, compiled once, with short episodes."""
-    return gymnasium.make(row.id, horizon=HORIZON).unwrapped
+    return gymnasium.make(row.id, horizon=HORIZON)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,33 @@ def test_gymnasiums_checker_has_nothing_to_say(row, env):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(env, skip_render_check=row.family not in FAST)  # Craftax frames: tests/craftax/test_render.py
+
+
+def test_stable_baselines3s_checker_has_nothing_to_say(env):
+    checker = pytest.importorskip("stable_baselines3.common.env_checker")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checker.check_env(env)
+
+
+def test_torchrls_checker_has_nothing_to_say(row):
+    torchrl = pytest.importorskip("torchrl.envs")
+    env = torchrl.GymEnv(row.id, horizon=HORIZON)
+    torchrl.check_env_specs(env)
+    assert env.rollout(2 * HORIZON).shape[0] <= HORIZON
+
+
+def test_make_puts_no_wrapper_around_an_environment(env):
+    assert isinstance(env, GoalEnv)
+    observation, _ = env.reset(seed=0)
+    assert env.set_goal(some_goal(env.goals))[0].keys() == observation.keys()
+
+
+def test_an_environment_refuses_to_step_or_render_before_its_first_reset():
+    env = gymnasium.make("GC-Gridworld-v0", size=5, render_mode="rgb_array")
+    for call in (functools.partial(env.step, 0), env.render):
+        with pytest.raises(gymnasium.error.ResetNeeded):
+            call()
 
 
 def test_every_box_is_finite(env, envs):
@@ -352,8 +379,15 @@ def test_entry_points_give_each_argument_to_whom_it_is_for(make):
     assert (env.horizon, env.on_success, env.all_goals_info) == (3, OnSuccess.CONTINUE, False)
     assert env.goals.num_goals == 2
     assert env.task.walls.shape == (5, 5)
-    with pytest.raises(TypeError, match="GC-Gridworld-v0 takes no argument 'sise'; it takes: size, wall_density"):
-        make(env_id="GC-Gridworld-v0", sise=5)
+    message = (
+        "^GC-Gridworld-v0 got an unexpected keyword argument 'sise'; it takes: size, wall_density, map_seed, goals"
+    )
+    with pytest.raises(TypeError, match=message) as caught:
+        make(env_id="GC-Gridworld-v0", sise=5, horizon=3)
+    for name in ("horizon", "on_success", "all_goals_info", "render_mode"):
+        assert f", {name}" in str(caught.value)
+    with pytest.raises(TypeError, match=message):
+        gc_envs.make_task("GC-Gridworld-v0", sise=5)
 
 
 def test_a_missing_extra_names_the_pip_command(monkeypatch):

@@ -77,7 +77,7 @@ def test_before_the_first_reset_nothing_runs(grid_task, method):
 @pytest.mark.parametrize(
     ("kwargs", "error", "message"),
     [
-        ({"sise": 5}, TypeError, "takes no argument 'sise'; it takes: size, wall_density, map_seed"),
+        ({"sise": 5}, TypeError, "got an unexpected keyword argument 'sise'; it takes: size, wall_density, map_seed"),
         ({"size": 2}, ValueError, "size must be at least 3, got 2"),
         ({"goals": []}, ValueError, "at least one goal"),
         *(({"goals": goals}, ValueError, "goals must be a list") for goals in ("position/0-0", b"x", 5, iter(()), {})),
