@@ -156,17 +156,18 @@ def step_envs(env: BatchEnv, rules: Rules, envs: EnvState, done: Array, actions:
     if waiting is not None:
         outcome = _without(waiting, outcome)
     mask = _if_any(outcome.done) if mode is AutoresetMode.SAME_STEP else waiting
-    final, success = None, outcome.success
+    final, success, terminal = None, outcome.success, outcome.terminal
     if mask is None:
         observation = env.observe_all(envs)
     else:
         if mode is AutoresetMode.SAME_STEP:
-            final = Report(env.observe_all(envs), _info(env, rules, envs, success))
+            final = Report(env.observe_all(envs), _info(env, rules, envs, success, terminal))
         envs, observation = env.reset_where(envs, mask, observation=final and final.observation)
         observation = env.observe_all(envs) if final is None else observation
         fresh = env.goals.success(envs.achieved, envs.episode.desired)
         success = array_namespace(fresh).where(mask, fresh, success)
-    info = _info(env, rules, envs, success)
+        terminal = terminal & ~mask
+    info = _info(env, rules, envs, success, terminal)
     if env.can_diverge:
         info["diverged"] = outcome.diverged
     return envs, StepReport(observation, outcome.reward, outcome.terminated, outcome.truncated, info, final)
@@ -203,14 +204,16 @@ def _without(waiting: Array, outcome: StepOutcome) -> StepOutcome:
         reward=xp.where(waiting, xp.zeros_like(outcome.reward), outcome.reward),
         terminated=outcome.terminated & ~waiting,
         truncated=outcome.truncated & ~waiting,
+        terminal=outcome.terminal & ~waiting,
         diverged=outcome.diverged & ~waiting,
     )
 
 
 def _report(env: BatchEnv, rules: Rules, envs: EnvState) -> Report:
     success = env.goals.success(envs.achieved, envs.episode.desired)
-    return Report(env.observe_all(envs), _info(env, rules, envs, success))
+    terminal = array_namespace(success).zeros_like(success)
+    return Report(env.observe_all(envs), _info(env, rules, envs, success, terminal))
 
 
-def _info(env: BatchEnv, rules: Rules, envs: EnvState, success: Array) -> dict[str, Any]:
-    return goal_info(env.goals, envs.achieved, envs.episode, success, all_goals_info=rules.all_goals_info)
+def _info(env: BatchEnv, rules: Rules, envs: EnvState, success: Array, terminal: Array) -> dict[str, Any]:
+    return goal_info(env.goals, envs.achieved, envs.episode, success, terminal, all_goals_info=rules.all_goals_info)

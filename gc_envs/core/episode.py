@@ -55,6 +55,7 @@ class StepOutcome(NamedTuple):
     reward: Array  # [...] float32
     terminated: Array  # [...] bool
     truncated: Array  # [...] bool
+    terminal: Array  # [...] bool, the state that the step led to ends the episode whatever the goal
     diverged: Array = False  # [...] bool, the step could not be taken: the state is unchanged and the episode ends
 
     @property
@@ -98,7 +99,7 @@ def evaluate_step(
     success, reward = goals.evaluate(achieved, episode.desired)
     clock = episode.clock + 1
     terminated = terminal | success if on_success is OnSuccess.TERMINATE else terminal
-    return episode._replace(clock=clock), StepOutcome(success, reward, terminated, clock >= horizon)
+    return episode._replace(clock=clock), StepOutcome(success, reward, terminated, clock >= horizon, terminal)
 
 
 def resample(goals: GoalSpace, episode: Episode, outcome: StepOutcome, candidates: Array) -> Episode:

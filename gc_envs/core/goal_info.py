@@ -24,7 +24,7 @@ def goal_observation(goals: GoalSpace, observation: Any, achieved: Array, desire
 
 
 def goal_info(
-    goals: GoalSpace, achieved: Array, episode: Episode, success: Array, *, all_goals_info: bool
+    goals: GoalSpace, achieved: Array, episode: Episode, success: Array, terminal: Array, *, all_goals_info: bool
 ) -> dict[str, Any]:
     """Return the info dictionary about states that achieve `achieved` [..., d].
 
@@ -33,14 +33,16 @@ def goal_info(
         achieved: What the states achieve, [..., d].
         episode: The episodes that the states are in.
         success: What to report under "is_success", bool [...].
+        terminal: What to report under "terminal", bool [...].
         all_goals_info: Whether to add "all_goals".
 
     Returns:
-        `is_success` bool [...], `goal` int32 [...] (the index of the desired goal, -1 if it is not in the set), and
-        `all_goals` if it was asked for.
+        `is_success` bool [...], `terminal` bool [...] (whether the state ends the episode whatever the goal), `goal`
+        int32 [...] (the index of the desired goal, -1 if it is not in the set), and `all_goals` if it was asked for.
     """
     xp = array_namespace(episode.goal)
-    info = {"is_success": success, "goal": xp.astype(episode.goal, xp.int32)}  # a copy, which callers may write to
+    goal = xp.astype(episode.goal, xp.int32)  # a copy, which callers may write to
+    info = {"is_success": success, "terminal": terminal, "goal": goal}
     if all_goals_info:
         info["all_goals"] = all_goals(goals, achieved, episode.desired)
     return info

@@ -22,7 +22,8 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
     """`num_envs` episodes of a task, stepped together by one compiled program, or on native threads.
 
     Observations are Gymnasium's goal dictionary with a leading [N]. Infos are batched arrays with Gymnasium's `_key`
-    masks: `all_goals` (`achieved` bool [N, G], `reward` float32 [N, G]), `is_success` bool [N] and `goal` int32 [N].
+    masks: `all_goals` (`achieved` bool [N, G], `reward` float32 [N, G]), `is_success` bool [N], `terminal` bool [N]
+    (whether the state ends the episode whatever the goal) and `goal` int32 [N].
     Where actions are continuous, an environment whose action is not finite, or whose simulation breaks down, stays in
     its state and its episode ends (`terminated`); `diverged` bool [N] says so on every step, and `num_diverged` counts.
     Every reset is a true one: each environment samples its own start state and goal from its own chain of keys.
