@@ -9,6 +9,9 @@ numbers of environments and of steps per update by the time that training takes.
 
 from _runs import Comparison, compare
 
+# Exploration as when the committed results were made, before a share of the actions became uniformly random.
+NOISE_ALONE = ("--random-share", "0")
+
 
 def _settings(num_envs: int, steps: int, batch_size: int = 256, normalize: bool = False) -> tuple[str, ...]:
     """Return the settings for one update per `steps` steps of `num_envs` environments."""
@@ -36,7 +39,7 @@ COMPARISONS = {
     ),
     "hand_reach": Comparison(
         ("GC-HandReach-v0", "--env-kwargs", "exclude_achieved=False"), 500_000, 20_000, 1,
-        {"baseline": ("her-ddpg",), "reengage": ("reengage-ddpg",)}, metric="success_last",
+        {"baseline": ("her-ddpg", *NOISE_ALONE), "reengage": ("reengage-ddpg", *NOISE_ALONE)}, metric="success_last",
     ),
     "num_envs": Comparison(
         ("GC-PandaReach-v0",), 10_000, 500, 3,

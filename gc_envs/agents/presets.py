@@ -34,18 +34,23 @@ def _seek(
     return Preset(agent, name, "GC-ContinuousSeek-v0", chosen, {"dim": dim})
 
 
-ROBOTS = ("her-ddpg", "her-td3", "her-sac", "her-tqc", "reengage-ddpg", "reengage-td3", "reengage-sac")
 # Many environments, and an update of a large batch for every eighth step.
 ROBOT = {
     "total_steps": 300_000, "num_envs": 32, "gradient_steps": 4, "learning_starts": 3_200, "batch_size": 512,
     "depth": 3, "tau": 0.02, "normalize": True,
 }  # fmt: skip
+# Exploration by policies without randomness, as in OpenAI Baselines' code of Hindsight Experience Replay.
+EXPLORING = {"action_noise": 0.2, "random_share": 0.3}
+ROBOTS = {
+    **dict.fromkeys(("her-ddpg", "her-td3", "reengage-ddpg", "reengage-td3"), ROBOT | EXPLORING),
+    **dict.fromkeys(("her-sac", "her-tqc", "reengage-sac"), ROBOT),
+}
 # After the code of Hindsight Experience Replay: few updates for each step, each of a large batch. With many more
 # updates, all actions saturate at the ends of their range; with target networks that follow ten times as fast,
 # ReenGAGE hardly learns.
 HAND = {
     "total_steps": 500_000, "num_envs": 64, "gradient_steps": 2, "learning_starts": 9_600, "batch_size": 1024,
-    "depth": 3, "gamma": 0.98, "normalize": True, "action_noise": 0.2, "action_l2": 1.0, "clip_values": True,
+    "depth": 3, "gamma": 0.98, "normalize": True, "action_l2": 1.0, "clip_values": True, **EXPLORING,
 }  # fmt: skip
 BITFLIP = {"total_steps": 100_000, "batch_size": 128, "learning_rate": 0.001, "depth": 1, "gamma": 0.98}
 PRESETS = (
@@ -58,8 +63,11 @@ PRESETS = (
             "width": 128, "depth": 2,
         },
     ),
-    *(Preset(agent, "default", "manipulation", ROBOT) for agent in ROBOTS),
-    *(Preset(agent, "default", "GC-PandaReach-v0", ROBOT | {"total_steps": 20_000}) for agent in ROBOTS),
+    *(Preset(agent, "default", "manipulation", settings) for agent, settings in ROBOTS.items()),
+    *(
+        Preset(agent, "default", "GC-PandaReach-v0", settings | {"total_steps": 20_000})
+        for agent, settings in ROBOTS.items()
+    ),
     Preset("her-ddpg", "default", "GC-HandReach-v0", HAND),
     Preset("reengage-ddpg", "default", "GC-HandReach-v0", HAND | {"alpha": 2e-5}),
     # Published size (arXiv 2605.23551, table of hyperparameters).

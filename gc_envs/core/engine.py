@@ -151,17 +151,18 @@ def step_envs(env: BatchEnv, rules: Rules, envs: EnvState, done: Array, actions:
     if waiting is not None:
         outcome = _without(waiting, outcome)
     mask = _if_any(outcome.done) if mode is AutoresetMode.SAME_STEP else waiting
-    final, success = None, outcome.success
+    final, success, terminal = None, outcome.success, outcome.terminal
     if mask is None:
         observation = env.observe_all(envs)
     else:
         if mode is AutoresetMode.SAME_STEP:
-            final = Report(env.observe_all(envs), _info(env, rules, envs, success, outcome.diverged))
+            final = Report(env.observe_all(envs), _info(env, rules, envs, success, terminal, outcome.diverged))
         envs, observation = env.reset_where(envs, mask, observation=final and final.observation)
         observation = env.observe_all(envs) if final is None else observation
         fresh = env.goals.success(envs.achieved, envs.episode.desired)
         success = array_namespace(fresh).where(mask, fresh, success)
-    info = _info(env, rules, envs, success, outcome.diverged)
+        terminal = terminal & ~mask
+    info = _info(env, rules, envs, success, terminal, outcome.diverged)
     return envs, StepReport(observation, outcome.reward, outcome.terminated, outcome.truncated, info, final)
 
 
@@ -196,6 +197,7 @@ def _without(waiting: Array, outcome: StepOutcome) -> StepOutcome:
         reward=xp.where(waiting, xp.zeros_like(outcome.reward), outcome.reward),
         terminated=outcome.terminated & ~waiting,
         truncated=outcome.truncated & ~waiting,
+        terminal=outcome.terminal & ~waiting,
         diverged=outcome.diverged & ~waiting,
     )
 
@@ -203,8 +205,13 @@ def _without(waiting: Array, outcome: StepOutcome) -> StepOutcome:
 def _report(env: BatchEnv, rules: Rules, envs: EnvState) -> Report:
     success = env.goals.success(envs.achieved, envs.episode.desired)
     never = array_namespace(success).zeros_like(success)
-    return Report(env.observe_all(envs), _info(env, rules, envs, success, never))
+    return Report(env.observe_all(envs), _info(env, rules, envs, success, never, never))
 
 
-def _info(env: BatchEnv, rules: Rules, envs: EnvState, success: Array, diverged: Array) -> dict[str, Any]:
-    return goal_info(env.goals, envs.achieved, envs.episode, success, diverged, all_goals_info=rules.all_goals_info)
+def _info(
+    env: BatchEnv, rules: Rules, envs: EnvState, success: Array, terminal: Array, diverged: Array
+) -> dict[str, Any]:
+    return goal_info(
+        env.goals, envs.achieved, envs.episode, success=success, terminal=terminal, diverged=diverged,
+        all_goals_info=rules.all_goals_info,
+    )  # fmt: skip

@@ -55,6 +55,7 @@ class StepOutcome(NamedTuple):
     reward: Array  # [...] float32
     terminated: Array  # [...] bool
     truncated: Array  # [...] bool
+    terminal: Array  # [...] bool, the state that the step led to ends the episode whatever the goal
     diverged: Array  # [...] bool, the step could not be taken: the state is unchanged and the episode is truncated
 
     @property
@@ -108,7 +109,7 @@ def evaluate_step(
     clock = episode.clock + 1
     terminated = terminal | success if on_success is OnSuccess.TERMINATE else terminal
     truncated = diverged | (clock >= horizon)
-    return episode._replace(clock=clock), StepOutcome(success, reward, terminated, truncated, diverged)
+    return episode._replace(clock=clock), StepOutcome(success, reward, terminated, truncated, terminal, diverged)
 
 
 def resample(goals: GoalSpace, episode: Episode, outcome: StepOutcome, candidates: Array) -> Episode:

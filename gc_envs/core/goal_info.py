@@ -24,7 +24,14 @@ def goal_observation(goals: GoalSpace, observation: Any, achieved: Array, desire
 
 
 def goal_info(
-    goals: GoalSpace, achieved: Array, episode: Episode, success: Array, diverged: Array, *, all_goals_info: bool
+    goals: GoalSpace,
+    achieved: Array,
+    episode: Episode,
+    *,
+    success: Array,
+    terminal: Array,
+    diverged: Array,
+    all_goals_info: bool,
 ) -> dict[str, Any]:
     """Return the info dictionary about states that achieve `achieved` [..., d].
 
@@ -33,16 +40,17 @@ def goal_info(
         achieved: What the states achieve, [..., d].
         episode: The episodes that the states are in.
         success: What to report under "is_success", bool [...].
+        terminal: Whether the states end the episode whatever the goal, bool [...].
         diverged: Whether the step that led here could not be taken, bool [...].
         all_goals_info: Whether to add "all_goals".
 
     Returns:
-        `is_success` and `diverged` bool [...], `goal` int32 [...] (the index of the desired goal, -1 if it is not in
-        the set), and `all_goals` if it was asked for.
+        `is_success`, `terminal` and `diverged` bool [...], `goal` int32 [...] (the index of the desired goal, -1 if it
+        is not in the set), and `all_goals` if it was asked for.
     """
     xp = array_namespace(episode.goal)
     goal = xp.astype(episode.goal, xp.int32)  # a copy, which callers may write to
-    info = {"is_success": success, "diverged": diverged, "goal": goal}
+    info = {"is_success": success, "terminal": terminal, "diverged": diverged, "goal": goal}
     if all_goals_info:
         info["all_goals"] = all_goals(goals, achieved, episode.desired)
     return info

@@ -103,7 +103,7 @@ class GoalEnv(GoalEnvMixin, gymnasium.Env):
     def _first(self, observation: dict[str, Any], info: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the only environment's observation and info: plain numbers, and the goal's name."""
         observation, info = take(observation, 0), take(info, 0)
-        for name, kind in (("is_success", bool), ("goal", int), ("diverged", bool)):
+        for name, kind in (("is_success", bool), ("terminal", bool), ("goal", int), ("diverged", bool)):
             if name in info:
                 info[name] = kind(info[name])
         info["goal_name"] = self._goal_names[info["goal"]]

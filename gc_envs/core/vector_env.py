@@ -22,10 +22,11 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
     """`num_envs` episodes of a task, stepped together by one compiled program, or on native threads.
 
     Observations are Gymnasium's goal dictionary with a leading [N]. Infos are batched arrays with Gymnasium's `_key`
-    masks: `all_goals` (`achieved` bool [N, G], `reward` float32 [N, G]), `is_success` bool [N], `goal` int32 [N] and,
-    in NumPy, `goal_name` [N]. An environment whose action is not finite, or whose simulation breaks down, stays in its
-    state and its episode is truncated; so it is with a discrete action out of range, which in NumPy is an error.
-    `diverged` bool [N] says so, and `num_diverged` counts.
+    masks: `all_goals` (`achieved` bool [N, G], `reward` float32 [N, G]), `is_success` bool [N], `terminal` bool [N]
+    (whether the state ends the episode whatever the goal), `goal` int32 [N] and, in NumPy, `goal_name` [N]. An
+    environment whose action is not finite, or whose simulation breaks down, stays in its state and its episode is
+    truncated; so it is with a discrete action out of range, which in NumPy is an error. `diverged` bool [N] says so,
+    and `num_diverged` counts.
     Every reset is a true one: each environment samples its own start state and goal from its own chain of keys.
     Environment i of `reset(seed=s)` runs the trajectory of a single environment that was seeded with s + i.
 

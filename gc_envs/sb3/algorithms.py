@@ -7,7 +7,7 @@ points with that term.
 
 from gymnasium.spaces import Discrete
 from sb3_contrib import TQC
-from stable_baselines3 import DDPG, DQN, SAC, TD3
+from stable_baselines3 import DQN, SAC
 
 from gc_envs.sb3.config import (
     DDPGConfig,
@@ -18,13 +18,14 @@ from gc_envs.sb3.config import (
     ReenGAGEDDPGConfig,
     ReenGAGEDQNConfig,
 )
+from gc_envs.sb3.explore import ExploringDDPG, ExploringTD3
 from gc_envs.sb3.learner import Algorithm
 from gc_envs.sb3.multi_reengage import MultiReenGAGEDDPG
 from gc_envs.sb3.reengage import ReenGAGEDDPG, ReenGAGEDQN, ReenGAGESAC, ReenGAGETD3
 
 ROWS = (
-    Algorithm("her-ddpg", DDPG, DDPGConfig),
-    Algorithm("her-td3", TD3, DDPGConfig),
+    Algorithm("her-ddpg", ExploringDDPG, DDPGConfig),
+    Algorithm("her-td3", ExploringTD3, DDPGConfig),
     Algorithm("her-sac", SAC, OffPolicyConfig),
     Algorithm("her-tqc", TQC, OffPolicyConfig),
     Algorithm("her-dqn", DQN, DQNConfig, action_kind=Discrete),

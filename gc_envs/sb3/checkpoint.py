@@ -15,6 +15,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor
 
 from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.sb3.vec_env import SB3VecEnv
 from gc_envs.training.checkpoint import RunError, flatten, nested, unflatten
 
 Arrays = dict[str, np.ndarray]
@@ -29,6 +30,7 @@ PRIVATE = {
         "_episode_num": "saved: number of episodes so far",
         "_last_obs": "saved: the observation that the next rollout starts from",
         "_get_torch_save_params": "names the tensors outside any network, such as SAC's entropy weight",
+        "_sample_action": "overridden: a share of the exploring actions is uniformly random",
         "_setup_model": "overridden by ReenGAGE, whose checks need the policy that it makes",
         "_vec_normalize_env": "read by ReenGAGE: normalised rewards cannot be compared with `low_reward`",
     },
@@ -71,12 +73,13 @@ def capture(model: OffPolicyAlgorithm, envs: GoalVectorEnv) -> Arrays:
         "np_random": [kind, *generator],
         "envs": {name: state.pop(name) for name in ("of", "np_random")},
         "actions": model.action_space.np_random.bit_generator.state,
+        "threads": torch.get_num_threads(),  # other numbers round differently
     }
     return {
         **_weights(model),
         **flatten({"buffer": _buffer_arrays(model.replay_buffer), "envs": state, "last_obs": model._last_obs}),
         **_episodes(model),
-        "torch": torch.get_rng_state().numpy(),
+        **torch_generators(model.device),
         "np_random": keys,  # type: ignore[dict-item]
         "numbers": np.frombuffer(json.dumps(numbers).encode(), np.uint8),
     }
@@ -151,11 +154,29 @@ def _restore_rollout(model: OffPolicyAlgorithm, envs: GoalVectorEnv, arrays: Arr
     state = unflatten({name: array for name, array in arrays.items() if name.startswith("envs/")}, template)
     envs.set_state({**state["envs"], **numbers["envs"]})
     model._last_obs = {name: array.copy() for name, array in nested(arrays, "last_obs").items()}
+    if isinstance(bridge := model.env and model.env.unwrapped, SB3VecEnv):
+        bridge.keep_goals(model._last_obs)
     _restore_episodes(model, arrays)
-    torch.set_rng_state(torch.from_numpy(arrays["torch"].copy()))
+    torch.set_num_threads(numbers["threads"])
+    restore_torch_generators(model.device, arrays)
     kind, *generator = numbers["np_random"]
     np.random.set_state((kind, arrays["np_random"], *generator))  # noqa: NPY002
     model.action_space.np_random.bit_generator.state = numbers["actions"]
+
+
+def torch_generators(device: torch.device) -> Arrays:
+    """Return the states of torch's random number generators: the processor's, and that of `device` if it is CUDA."""
+    arrays = {"torch": torch.get_rng_state().numpy()}
+    if device.type == "cuda":
+        arrays["cuda"] = torch.cuda.get_rng_state(device).numpy()
+    return arrays
+
+
+def restore_torch_generators(device: torch.device, arrays: Arrays) -> None:
+    """Restore what `torch_generators` returned; a run that changes between processor and CUDA has nothing for CUDA."""
+    torch.set_rng_state(torch.from_numpy(arrays["torch"].copy()))
+    if device.type == "cuda" and "cuda" in arrays:
+        torch.cuda.set_rng_state(torch.from_numpy(arrays["cuda"].copy()), device)
 
 
 def _episodes(model: OffPolicyAlgorithm) -> Arrays:

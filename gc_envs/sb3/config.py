@@ -9,7 +9,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from gc_envs.core.goals import BoxGoals
 from gc_envs.core.task import Task
-from gc_envs.sb3.losses import check_weight, clip_values, penalize_actions
+from gc_envs.sb3.losses import check_share, check_weight, clip_values, penalize_actions
 from gc_envs.sb3.multi_reengage import PointSetPolicy
 from gc_envs.sb3.normalize import NormalizedExtractor
 
@@ -68,6 +68,10 @@ class OffPolicyConfig:
     device: str = "auto"
     """Device of the networks: "auto" (CUDA if there is one), "cpu" or "cuda"."""
 
+    threads: int = 0
+    """Number of processor threads that torch computes with; 0 measures for about a second at the start which number is
+    fastest, and says it. Other numbers round differently, so a resumed run keeps the number that it had."""
+
     def model_kwargs(self, task: Task) -> dict[str, Any]:
         """Return the arguments of the Stable-Baselines3 class for `task`."""
         policy: dict[str, Any] = {"net_arch": [self.width] * self.depth}
@@ -107,7 +111,7 @@ class OffPolicyConfig:
         for name in ("total_steps", "num_envs", "batch_size", "buffer_size", "train_every", "gradient_steps", "width"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("learning_starts", "her_goals", "depth"):
+        for name in ("learning_starts", "her_goals", "depth", "threads"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
 
@@ -119,6 +123,10 @@ class DDPGConfig(OffPolicyConfig):
     action_noise: float = 0.03
     """Standard deviation of the Gaussian exploration noise, for actions scaled to [-1, 1]."""
 
+    random_share: float = 0.0
+    """Probability that an environment's exploring action is uniformly random instead of the policy's with noise;
+    OpenAI Baselines' code of Hindsight Experience Replay has 0.3 (arXiv 1707.01495, appendix: 0.2)."""
+
     action_l2: float = 0.0
     """Weight of the mean squared action in the actor's loss (arXiv 1707.01495, appendix: 1); 0 leaves it out."""
 
@@ -128,6 +136,8 @@ class DDPGConfig(OffPolicyConfig):
     def check(self) -> None:
         """Raise ValueError, naming the field, if a number is out of its range."""
         super().check()
+        check_weight("action_noise", self.action_noise)
+        check_share("random_share", self.random_share)
         check_weight("action_l2", self.action_l2)
         if self.clip_values and not 0 <= self.gamma < 1:
             raise ValueError(f"clip_values needs gamma in [0, 1), as returns have no bound at {self.gamma}")
@@ -145,7 +155,8 @@ class DDPGConfig(OffPolicyConfig):
     def model_kwargs(self, task: Task) -> dict[str, Any]:
         """Return the arguments of the Stable-Baselines3 class for `task`."""
         zero = np.zeros(task.action_space.shape or ())
-        return {**super().model_kwargs(task), "action_noise": NormalActionNoise(zero, zero + self.action_noise)}
+        noise = NormalActionNoise(zero, zero + self.action_noise)
+        return {**super().model_kwargs(task), "action_noise": noise, "random_share": self.random_share}
 
 
 @dataclass(frozen=True)
@@ -213,7 +224,8 @@ class ReenGAGEDQNConfig(ReenGAGEConfig, DQNConfig):
     """Settings of DQN with the gradient term."""
 
     temperature: float = 0.5
-    """Temperature of the softmax over actions in the gradient's target (arXiv 2208.13298, appendix, equation 32)."""
+    """Temperature of the softmax over actions in the gradient's target (arXiv 2208.13298, appendix, equation 32), at
+    least 0, where the softmax is the best action alone."""
 
     def model_kwargs(self, task: Task) -> dict[str, Any]:
         """Return the arguments of the Stable-Baselines3 class for `task`."""

@@ -1,5 +1,6 @@
 """Hindsight relabelling for goal spaces in which a state can achieve many goals, or none."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,18 @@ from stable_baselines3.common.type_aliases import DictReplayBufferSamples
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from stable_baselines3.her import GoalSelectionStrategy
 
+from gc_envs.core.episode import OnSuccess
 from gc_envs.core.goals import FiniteGoals, GoalSpace
 
 NO_HINDSIGHT = (
     "hindsight relabelling makes what a state achieved the desired goal, but an achieved position is no set of points: "
     "use SB3's default replay buffer, DictReplayBuffer"
 )
+
+
+def resamples_goals(env: VecEnv) -> bool:
+    """Return whether the environments are of this package and go on with another goal once theirs is reached."""
+    return env.has_attr("on_success") and env.get_attr("on_success", [0])[0] is OnSuccess.RESAMPLE
 
 
 class AchievedGoalHerReplayBuffer(HerReplayBuffer):
@@ -29,10 +36,11 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
     keeps its goal. In a box, goals are chosen as SB3 chooses them.
 
     Ends: SB3 keeps the stored `done`, although reaching the goal may be what ends an episode. Here a relabelled
-    transition is done if its new goal is reached and that ends the episode (`compute_terminated`), or if the task
-    itself terminated: a stored end that reaching the old goal explains is dropped. If the task terminated on the very
-    step that reached the old goal, the stored transition cannot tell, and the end is dropped too. Time-outs are not
-    ends, as in SB3.
+    transition is done if its new goal is reached and that ends the episode (`compute_terminated`), or if the state
+    ends it whatever the goal, such as death. Time-outs are not ends, as in SB3.
+
+    With `on_success="resample"` a reached goal counts as an end although the environment goes on with another goal: a
+    transition that reaches its goal, stored or relabelled, is done, and has that goal in its next observation.
 
     Environments that are not from this package are relabelled as SB3 does it.
 
@@ -59,6 +67,7 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
     ) -> None:
         goals = env.get_attr("goals", [0])[0] if env.has_attr("goals") else None
         self._relabels_ends = isinstance(goals, GoalSpace)
+        self._resamples = resamples_goals(env)
         self._is_finite = isinstance(goals, FiniteGoals)
         if isinstance(goals, GoalSpace) and not goals.supports_hindsight:
             raise ValueError(NO_HINDSIGHT)
@@ -70,6 +79,8 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
         super().__init__(buffer_size, observation_space, action_space, env, *args, **kwargs)
         # Number of transitions of the episode, up to and with this one, that led to a state that achieves some goal.
         self._num_achieving = np.zeros((self.buffer_size, self.n_envs), np.int64)
+        # Whether the transition led to a state that ends the episode whatever the goal.
+        self._terminal = np.zeros((self.buffer_size, self.n_envs), bool)
 
     def add(  # type: ignore[override]
         self,
@@ -84,6 +95,16 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
         starts = self._current_ep_start == self.pos
         before = np.where(starts, 0, self._num_achieving[self.pos - 1])
         self._num_achieving[self.pos] = before + (next_obs["achieved_goal"] > 0.5).any(axis=-1)
+        reached = np.zeros(self.n_envs, bool)
+        if self._relabels_ends and (self._resamples or done.any()):
+            reached = self._reached(next_obs["achieved_goal"], obs["desired_goal"], infos)
+        if self._resamples:  # `next_obs` may have the goal with which the environment goes on
+            next_obs = {**next_obs, "desired_goal": obs["desired_goal"]}
+            done = done | reached
+            infos = [info | {"TimeLimit.truncated": False} if r else info for info, r in zip(infos, reached)]
+        timeout = np.array([info.get("TimeLimit.truncated", False) for info in infos])
+        terminal = [info.get("terminal", False) for info in infos]
+        self._terminal[self.pos] = (done & ~timeout & ~reached) | terminal
         super().add(obs, next_obs, action, reward, done, infos)
 
     def _get_virtual_samples(
@@ -100,24 +121,35 @@ class AchievedGoalHerReplayBuffer(HerReplayBuffer):
             assert isinstance(rows, dict)
             return {key: self.to_torch(values) for key, values in rows.items()}
 
-        reward = self._evaluate("compute_reward", at, goals).astype(np.float32)
-        done = self.dones[at] * (1 - self.timeouts[at])
+        reward = self._ask("compute_reward", self.next_observations["achieved_goal"][at], goals, self._infos(at))
+        done = self._terminal[at]
         if self._relabels_ends:
-            explained = self._evaluate("compute_terminated", at, self.observations["desired_goal"][at])
-            done = (done.astype(bool) & ~explained) | self._evaluate("compute_terminated", at, goals)
+            done = done | self._reached(self.next_observations["achieved_goal"][at], goals, self._infos(at))
         return DictReplayBufferSamples(
             observations=relabelled(self.observations),
             actions=self.to_torch(self.actions[at]),
             next_observations=relabelled(self.next_observations),
             dones=self.to_torch(done.astype(np.float32).reshape(-1, 1)),
-            rewards=self.to_torch(self._normalize_reward(reward.reshape(-1, 1), env)),
+            rewards=self.to_torch(self._normalize_reward(reward.astype(np.float32).reshape(-1, 1), env)),
         )
 
-    def _evaluate(self, method: str, at: tuple[np.ndarray, np.ndarray], goals: np.ndarray) -> np.ndarray:
-        """Return the environment's `method` [B] of the states that transitions `at` led to, under `goals` [B, D]."""
+    def _infos(self, at: tuple[np.ndarray, np.ndarray]) -> Sequence[dict[str, Any]]:
+        """Return the infos of transitions `at`, empty ones unless the user asked SB3 to copy them."""
+        return self.infos[at] if self.copy_info_dict else [{}] * len(at[0])
+
+    def _reached(self, achieved: np.ndarray, desired: np.ndarray, infos: Sequence[dict[str, Any]]) -> np.ndarray:
+        """Return where `achieved` [B, d] ends the episode of the goals `desired` [B, D], bool [B]."""
+        if self._resamples:  # the environment goes on, with another goal
+            assert self.env is not None, "call set_env() after loading"
+            return self.env.get_attr("goals", [0])[0].success(achieved, desired)
+        return self._ask("compute_terminated", achieved, desired, infos)
+
+    def _ask(
+        self, method: str, achieved: np.ndarray, desired: np.ndarray, infos: Sequence[dict[str, Any]]
+    ) -> np.ndarray:
+        """Return the environment's `method` [B] of `achieved` [B, d] under `desired` [B, D]."""
         assert self.env is not None, "call set_env() after loading"
-        infos = self.infos[at] if self.copy_info_dict else [{} for _ in goals]
-        return self.env.env_method(method, self.next_observations["achieved_goal"][at], goals, infos, indices=[0])[0]
+        return self.env.env_method(method, achieved, desired, infos, indices=[0])[0]
 
     def _sample_goals(self, batch_indices: np.ndarray, env_indices: np.ndarray) -> np.ndarray:
         """Return new goals [B, D] for the transitions (`batch_indices`, `env_indices`), [B] each."""

@@ -107,7 +107,7 @@ class SB3Learner:
 
     def trainer(self, run: RunDir) -> SB3Trainer:
         """Return the learner as a training run that has not begun; `run` says where its files are."""
-        return SB3Trainer(self.build, self.task, self.total_steps, run)
+        return SB3Trainer(self.build, self.task, self.total_steps, run, self.config.threads)
 
 
 def _check_spaces(algorithm: Algorithm, task: Task) -> None:

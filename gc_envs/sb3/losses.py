@@ -42,6 +42,12 @@ def clip_values(critic: torch.nn.Module, low: float, high: float) -> None:
     critic.register_forward_hook(clip)
 
 
+def check_share(name: str, share: float) -> None:
+    """Raise ValueError if a probability is outside [0, 1]."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {share}")
+
+
 def check_weight(name: str, weight: float) -> None:
     """Raise ValueError if the weight of a loss term is negative or not a number."""
     if not weight >= 0:

@@ -15,6 +15,7 @@ import torch
 from stable_baselines3 import DDPG, DQN, SAC, TD3
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
+from gc_envs.sb3.explore import RandomActions
 from gc_envs.sb3.losses import Tensor, attach_loss, check_weight
 
 Observation = dict[str, Tensor]
@@ -148,8 +149,13 @@ class ReenGAGE(OffPolicyAlgorithm):
         """Return the value [B, 1] of the next state that the target bootstraps from, differentiable in the goal."""
 
 
-class ReenGAGETD3(ReenGAGE, TD3):
-    """TD3 with the gradient term, for which the smoothing noise of the target action is sampled anew."""
+class ReenGAGETD3(ReenGAGE, RandomActions, TD3):
+    """TD3 with the gradient term, for which the smoothing noise of the target action is sampled anew.
+
+    Args:
+        args: Arguments of `ReenGAGE`.
+        kwargs: Arguments of `ReenGAGE`, and `random_share` as in `RandomActions`.
+    """
 
     def _next_value(self, observation: Observation) -> Tensor:
         action = self.actor_target(observation)
@@ -178,12 +184,12 @@ class ReenGAGESAC(ReenGAGE, SAC):
 class ReenGAGEDQN(ReenGAGE, DQN):
     """DQN with the gradient term.
 
-    The gradient's target weighs actions by softmax(Q / temperature) (appendix, equation 32); the value's own target
-    keeps the maximum.
+    The gradient's target weighs actions by softmax(Q / temperature) (appendix, equation 32). At temperature 0, which is
+    in the paper's grid, that is the best action alone. The value's own target keeps the maximum.
 
     Args:
         args: Arguments of `ReenGAGE`.
-        temperature: Temperature of that softmax, above 0.
+        temperature: Temperature of that softmax, at least 0.
         kwargs: Arguments of `ReenGAGE`.
     """
 
@@ -191,8 +197,7 @@ class ReenGAGEDQN(ReenGAGE, DQN):
     alternative = "ReenGAGEDDPG, ReenGAGETD3 or ReenGAGESAC"
 
     def __init__(self, *args: Any, temperature: float = 0.5, **kwargs: Any) -> None:
-        if temperature <= 0:
-            raise ValueError(f"temperature must be above 0, got {temperature}")
+        check_weight("temperature", temperature)
         self.temperature = temperature
         super().__init__(*args, **kwargs)
 
@@ -204,6 +209,8 @@ class ReenGAGEDQN(ReenGAGE, DQN):
 
     def _next_value(self, observation: Observation) -> Tensor:
         values = self.q_net_target(observation)  # [B, A]
+        if not self.temperature:
+            return values.max(dim=1, keepdim=True).values
         return ((values / self.temperature).softmax(dim=1) * values).sum(dim=1, keepdim=True)
 
 

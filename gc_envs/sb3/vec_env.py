@@ -12,11 +12,15 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from gc_envs.core.goals import FiniteGoals
+from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
-from gc_envs.sb3.her_buffer import NO_HINDSIGHT
+from gc_envs.sb3.her_buffer import NO_HINDSIGHT, resamples_goals
 
 # Attributes that a GoalVectorEnv is compiled from: setting one afterwards would change nothing.
 _COMPILED = ("task", "goals", "horizon", "on_success", "all_goals_info", "autoreset_mode", "num_envs")
+
+# Arguments in `spec.kwargs` that say how an environment was vectorised, or which one it is.
+_OF_MAKE_VEC = ("env_id", "num_envs", "vectorization_mode", "vector_kwargs", "autoreset_mode")
 
 
 class SB3VecEnv(VecEnv):
@@ -28,6 +32,11 @@ class SB3VecEnv(VecEnv):
     returns and lengths come from `VecMonitor`. Observations and rewards are fresh arrays. Seeds and options are used by
     the next `reset`.
 
+    With `on_success="resample"`, where this package's environments go on with another goal once theirs is reached, the
+    step that reaches it is the last one of an episode for SB3: done and not out of time, with the reached goal in
+    `terminal_observation`. No stored transition leads from one goal to another, and the lengths and successes of
+    episodes are those of single goals.
+
     A GoalVectorEnv is changed by being wrapped: it is switched to autoreset mode SAME_STEP, which SB3 expects, and its
     all-goals information, which SB3 does not use, is switched off. Its environments share one task, so attributes and
     methods are evaluated once for all of them: `env_method("compute_reward", achieved, desired, info, indices=[0])` is
@@ -38,9 +47,10 @@ class SB3VecEnv(VecEnv):
         envs: The vector environment.
 
     Raises:
-        TypeError: `envs` is no vector environment.
-        ValueError: `envs` has another autoreset mode (the message has the line of code that makes it in SAME_STEP), or
-            returns arrays of another library (`array="jax"` or `"torch"`).
+        TypeError: `envs` is no vector environment; the message has the line of code that makes a single one a vector.
+        ValueError: `envs` has another autoreset mode (the message has the line of code that makes it in SAME_STEP),
+            returns arrays of another library (`array="jax"` or `"torch"`), or has `on_success="resample"` and
+            observations without a desired goal.
 
     >>> envs = SB3VecEnv(gymnasium.make_vec("gc_envs:GC-Gridworld-v0", num_envs=4, size=5))
     >>> envs.seed(0), envs.reset()["observation"].shape
@@ -49,7 +59,8 @@ class SB3VecEnv(VecEnv):
 
     def __init__(self, envs: VectorEnv) -> None:
         if not isinstance(envs, VectorEnv):
-            raise TypeError(f"SB3VecEnv takes a gymnasium.vector.VectorEnv, got {type(envs).__name__}")
+            line = f"; make it with: {_same_step_line(envs)}" if isinstance(envs, gymnasium.Env) else ""
+            raise TypeError(f"SB3VecEnv takes a gymnasium.vector.VectorEnv, got {type(envs).__name__}{line}")
         if isinstance(envs.unwrapped, GoalVectorEnv) and envs.unwrapped.array != "numpy":
             raise ValueError(f'SB3 works on NumPy arrays: array={envs.unwrapped.array!r} must be "numpy"')
         if isinstance(envs, GoalVectorEnv):
@@ -61,6 +72,12 @@ class SB3VecEnv(VecEnv):
         self.envs = envs
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
         self.metadata, self.spec = dict(envs.metadata), envs.spec
+        self._resamples = resamples_goals(self)
+        if self._resamples and "desired_goal" not in getattr(self.observation_space, "spaces", {}):
+            raise ValueError(
+                "on_success='resample' needs observations with a desired_goal, which tells SB3 where a goal ends; got "
+                f"{self.observation_space}"
+            )
 
     def reset(self) -> VecEnvObs:
         """Reset all environments with the seeds and options set before; return the first observations."""
@@ -69,6 +86,7 @@ class SB3VecEnv(VecEnv):
         self.reset_infos = [_info_of(infos, i) for i in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()
+        self.keep_goals(observation)
         return self._fresh(observation)
 
     def step_async(self, actions: np.ndarray) -> None:
@@ -91,7 +109,39 @@ class SB3VecEnv(VecEnv):
                 "TimeLimit.truncated": bool(truncated[i] and not terminated[i]),
             }
             self.reset_infos[i] = first
+        if self._resamples:
+            self._end_goals(observation, infos, done, step_infos)
+        self.keep_goals(observation)
         return self._fresh(observation), np.array(reward, np.float32), done, step_infos
+
+    def _end_goals(self, observation: Any, infos: dict[str, Any], done: np.ndarray, step_infos: list[dict]) -> None:
+        """End an episode, in `done` [N] and `step_infos`, where the desired goal was reached and another one follows.
+
+        Args:
+            observation: What the step returned, with the next goals.
+            infos: Infos of the step.
+            done: Environments that the step has reset, bool [N]; changed in place.
+            step_infos: Infos for SB3, one per environment; changed in place.
+        """
+        goals = self.get_attr("goals", [0])[0]
+        for i in np.flatnonzero(done).tolist():  # a goal that is reached at the last moment is no time-out
+            step_infos[i]["TimeLimit.truncated"] &= not step_infos[i]["is_success"]
+        for i in np.flatnonzero(infos["is_success"] & ~done).tolist():
+            reached, following = self._desired[i], {name: part[i] for name, part in observation.items()}
+            step_infos[i] = {
+                **_info_of(infos, i),
+                "goal": int(goals.index(reached)),
+                "terminal_observation": deepcopy({**following, "desired_goal": reached}),
+                "TimeLimit.truncated": False,
+            }
+            holds = goals.success(following["achieved_goal"], following["desired_goal"])
+            self.reset_infos[i] = {**_info_of(infos, i), "is_success": bool(holds)}
+            done[i] = True
+
+    def keep_goals(self, observation: Any) -> None:
+        """Remember the desired goals of `observation`, the last one, if the next step may replace them."""
+        if self._resamples:
+            self._desired = observation["desired_goal"].copy()
 
     def _fresh(self, observation: Any) -> Any:
         """Return `observation` in arrays that no later step writes to, which some vector environments reuse."""
@@ -180,18 +230,24 @@ class SB3VecEnv(VecEnv):
         self.envs.close()
 
 
-def _same_step_line(envs: VectorEnv) -> str:
-    """Return the line of code that makes `envs` as it is, but in SAME_STEP."""
-    mode, spec = "gymnasium.vector.AutoresetMode.SAME_STEP", envs.spec
+def _same_step_line(envs: gymnasium.Env | VectorEnv) -> str:
+    """Return the line of code that makes `envs` with the same arguments, but vectorised and in SAME_STEP."""
+    mode, spec, base = "gymnasium.vector.AutoresetMode.SAME_STEP", envs.spec, envs.unwrapped
     if spec is None:
         return f"gymnasium.vector.SyncVectorEnv(env_fns, autoreset_mode={mode})"
-    if isinstance(envs.unwrapped, GoalVectorEnv):
-        return f'gymnasium.make_vec("{spec.id}", num_envs={envs.num_envs}, autoreset_mode={mode})'
-    vectorization = "async" if isinstance(envs.unwrapped, AsyncVectorEnv) else "sync"
-    return (
-        f'gymnasium.make_vec("{spec.id}", num_envs={envs.num_envs}, vectorization_mode="{vectorization}", '
-        f'vector_kwargs={{"autoreset_mode": {mode}}})'
-    )
+    arguments = {"num_envs": str(getattr(envs, "num_envs", 1))}
+    if isinstance(base, GoalEnv | GoalVectorEnv):
+        arguments["autoreset_mode"] = mode
+    else:
+        arguments["vectorization_mode"] = '"async"' if isinstance(base, AsyncVectorEnv) else '"sync"'
+        options = {name: repr(value) for name, value in spec.kwargs.get("vector_kwargs", {}).items()}
+        pairs = (f'"{name}": {value}' for name, value in {**options, "autoreset_mode": mode}.items())
+        arguments["vector_kwargs"] = f"{{{', '.join(pairs)}}}"
+    if not isinstance(envs, VectorEnv) and spec.max_episode_steps != gymnasium.spec(spec.id).max_episode_steps:
+        arguments["max_episode_steps"] = str(spec.max_episode_steps)
+    given = {name: repr(value) for name, value in spec.kwargs.items() if name not in _OF_MAKE_VEC}
+    given |= arguments
+    return f'gymnasium.make_vec("{spec.id}", {", ".join(f"{name}={value}" for name, value in given.items())})'
 
 
 def _info_of(infos: dict[str, Any], index: int) -> dict[str, Any]:

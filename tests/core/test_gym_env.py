@@ -174,7 +174,7 @@ def test_horizon_truncates_on_its_last_step():
 def test_without_all_goals_info_the_rest_stays(grid_task):
     env = GoalEnv(grid_task, all_goals_info=False)
     for info in (env.reset(seed=0)[1], env.step(0)[4]):
-        assert set(info) == {"goal", "goal_name", "is_success", "diverged"}
+        assert set(info) == {"goal", "goal_name", "is_success", "terminal", "diverged"}
 
 
 def test_render_draws_the_goal_and_needs_its_mode(grid_task, ready):

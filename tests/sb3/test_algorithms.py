@@ -5,16 +5,18 @@ import inspect
 
 import numpy as np
 import pytest
+import torch
 from stable_baselines3.common.logger import KVWriter, Logger
 
 from gc_envs.agents import LEARNERS, get_learner
 from gc_envs.registration import make_task
 from gc_envs.sb3.algorithms import ALGORITHMS, ROWS
+from gc_envs.sb3.checkpoint import restore_torch_generators
 from gc_envs.sb3.trainer import EpisodeSuccess
 from gc_envs.training.checkpoint import RunError
 from gc_envs.training.run_dir import RunDir
 
-SETTINGS = {"total_steps": 100, "learning_starts": 40, "batch_size": 16, "width": 8, "depth": 1}
+SETTINGS = {"total_steps": 100, "learning_starts": 40, "batch_size": 16, "width": 8, "depth": 1, "threads": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +151,46 @@ def test_each_start_writes_its_episodes_to_a_file_of_its_own(tmp_path):
     files = sorted((tmp_path / "run" / "monitor").iterdir())
     assert [path.name for path in files] == ["000000000.monitor.csv", "000000050.monitor.csv"]
     assert all(path.read_text().count("\n") > 2 for path in files)
+
+
+def test_a_run_whose_goals_are_replaced_goes_on_exactly_from_its_arrays(tmp_path):
+    """The bridge knows again which goals the unfinished episodes have."""
+
+    def trainer(name):
+        task = make_task("GC-BitFlip-v0", bits=4)
+        task.on_success = "resample"
+        (tmp_path / name).mkdir()
+        config = ALGORITHMS["her-dqn"].config_class(**SETTINGS, num_envs=3)
+        return ALGORITHMS["her-dqn"](task, config).trainer(RunDir(tmp_path / name, "her-dqn", "", {}, {}))
+
+    first, again = trainer("first"), trainer("again")
+    first.init()
+    first.advance(50)
+    again.restore(first.arrays(), first.step)
+    for one in (first, again):
+        one.advance(99)
+    np.testing.assert_equal(again.arrays(), first.arrays())
+    stored = first.model.replay_buffer
+    assert (stored.dones[: stored.pos] * (stored.rewards[: stored.pos] == 0)).sum() > 3, "goals were reached"
+    assert (stored.next_observations["desired_goal"] == stored.observations["desired_goal"]).all()
+
+
+def test_cuda_generators_are_part_of_a_checkpoint(tmp_path, monkeypatch):
+    """With the state of a stand-in, as there is no GPU."""
+    states = {"now": torch.arange(16, dtype=torch.uint8)}
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: states["now"].clone())
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: states.update(now=state))
+    trainer = trainer_of(tmp_path / "run")
+    trainer.init()
+    assert "cuda" not in trainer.arrays(), "on a CPU"
+    trainer.model.device = torch.device("cuda")
+    arrays = trainer.arrays()
+    np.testing.assert_array_equal(arrays["cuda"], np.arange(16))
+    states["now"] = torch.zeros(16, dtype=torch.uint8)
+    restore_torch_generators(torch.device("cpu"), arrays)
+    assert states["now"].tolist() == [0] * 16
+    restore_torch_generators(torch.device("cuda"), arrays)
+    assert states["now"].tolist() == list(range(16))
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class Filled:
                 transition = Transition(
                     number=len(self.stored), desired=desired, achieved=achieved, episode=episode,
                     reached=achieved[desired] and on_success == "terminate",
-                    death=rng.random() < 0.1 and not achieved[desired], timeout=rng.random() < 0.1,
+                    death=rng.random() < 0.1, timeout=rng.random() < 0.1,
                 )  # fmt: skip
                 episode.append(transition)
                 self.stored.append(transition)
@@ -109,7 +109,10 @@ class Filled:
             np.array([t.number % G for t in transitions]),
             np.array([t.achieved[t.desired] for t in transitions], np.float32),
             np.array([t.done for t in transitions]),
-            [{"TimeLimit.truncated": t.timeout and not (t.death or t.reached)} for t in transitions],
+            [
+                {"TimeLimit.truncated": t.timeout and not (t.death or t.reached), "terminal": t.death}
+                for t in transitions
+            ],
         )
 
     def valid(self):
@@ -191,6 +194,32 @@ def test_real_transitions_are_as_stored():
     filled.buffer.her_ratio = 0.0
     for t, goal, reward, done in rows(filled.buffer.sample(300), filled):
         assert (goal, reward, done) == (t.desired, t.achieved[t.desired], t.death or t.reached)
+
+
+@pytest.mark.parametrize("wrap", [
+    lambda: SB3VecEnv(GoalVectorEnv(PocketTask(), num_envs=2, on_success="resample")),
+    lambda: DummyVecEnv([lambda: GoalEnv(PocketTask(), on_success="resample")] * 2),
+])  # fmt: skip
+def test_where_goals_are_replaced_a_reached_one_is_an_end_stored_and_relabelled(wrap):
+    model = make_model(wrap()).learn(300)
+    stored, rows = model.replay_buffer, slice(0, model.replay_buffer.pos)
+    desired = stored.observations["desired_goal"][rows]
+    np.testing.assert_array_equal(stored.next_observations["desired_goal"][rows], desired)
+    reached = (stored.next_observations["achieved_goal"][rows] * desired).any(-1)
+    died = stored.next_observations["observation"][rows][..., 4] > 0.5
+    assert reached.sum() > 10
+    ends = stored.dones[rows] * (1 - stored.timeouts[rows])
+    np.testing.assert_array_equal(ends.astype(bool), reached | died)
+    for ratio in (0.0, 1.0):
+        stored.her_ratio = ratio
+        batch = stored.sample(1000)
+        goal = batch.observations["desired_goal"].numpy()
+        np.testing.assert_array_equal(batch.next_observations["desired_goal"].numpy(), goal)
+        success = (batch.next_observations["achieved_goal"].numpy() * goal).any(1)
+        death = batch.next_observations["observation"].numpy()[:, 4] > 0.5
+        assert success.sum() > 50
+        np.testing.assert_array_equal(batch.rewards[:, 0].numpy(), success)
+        np.testing.assert_array_equal(batch.dones[:, 0].numpy(), success | death)
 
 
 def make_model(envs):

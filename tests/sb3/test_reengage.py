@@ -137,6 +137,17 @@ def test_the_term_is_what_finite_differences_of_q_and_of_its_target_give(kind):
     torch.testing.assert_close(loss_of(model, data), expected, rtol=2e-3, atol=0)
 
 
+def test_at_temperature_0_the_target_is_that_of_the_best_action():
+    """The softmax goes over into the maximum: the gradient is that of the best action's value alone."""
+    data = batch(discrete=True)
+    losses = [loss_of(make(ReenGAGEDQN, temperature=temperature), data).item() for temperature in (0.0, 1e-4, 0.5)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert losses[0] != pytest.approx(losses[2], rel=1e-2)
+    model = make(ReenGAGEDQN, temperature=0.0)
+    values = model.q_net_target(data.next_observations)
+    assert torch.equal(model._next_value(data.next_observations)[:, 0], values.max(1).values)
+
+
 def linear(model, weights):
     """Give the critics, and their targets, Q = sum of weights * (achieved, desired, observation, action)."""
     for critic, row in zip((model.critic, model.critic_target), weights, strict=True):
@@ -240,7 +251,8 @@ def test_saves_loads_and_goes_on_as_sb3_models_do(tmp_path, kind):
     ("build", "message"),
     [
         (lambda: make(ReenGAGEDDPG, alpha=-0.1), "alpha must be at least 0, got -0.1"),
-        (lambda: make(ReenGAGEDQN, temperature=0.0), "temperature must be above 0"),
+        (lambda: make(ReenGAGEDQN, temperature=-0.1), "temperature must be at least 0, got -0.1"),
+        (lambda: make(ReenGAGEDDPG, random_share=1.5), r"random_share must be in \[0, 1\], got 1.5"),
         (lambda: ReenGAGESAC("MultiInputPolicy", Point(gymnasium.spaces.Discrete(4))), "use ReenGAGEDQN"),
         (lambda: ReenGAGEDQN("MultiInputPolicy", Point()), "use ReenGAGEDDPG"),
         (lambda: ReenGAGEDDPG("MlpPolicy", gymnasium.make("Pendulum-v1")), "desired_goal"),

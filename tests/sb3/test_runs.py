@@ -17,7 +17,10 @@ from gc_envs.sb3.algorithms import ALGORITHMS
 from gc_envs.sb3.trainer import SB3Trainer
 from gc_envs.training.checkpoint import RunError, list_checkpoints
 
-SMALL = ["--learning-starts", "40", "--batch-size", "16", "--width", "16", "--depth", "1", "--evaluations", "2"]
+SMALL = [
+    "--learning-starts", "40", "--batch-size", "16", "--width", "16", "--depth", "1", "--evaluations", "2",
+    "--threads", "1",  # so that runs that are compared compute alike
+]  # fmt: skip
 IDS = {
     "ddpg": ["GC-ContinuousSeek-v0", "--env-kwargs", "dim=2"],
     "td3": ["GC-ContinuousSeek-v0", "--env-kwargs", "dim=2"],

@@ -22,7 +22,7 @@ from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
 
-from gc_envs.wrappers import SB3VecEnv
+from gc_envs.wrappers import FlattenGoalVector, SB3VecEnv
 
 gymnasium.register_envs(gc_envs)
 WAIT, DIE, REACH_FIRST, REACH_SECOND = range(4)
@@ -102,6 +102,7 @@ class TestContract:
                 seen.add((bool(reached[i]), bool(ended[i]), clock[i] == 4))
                 assert infos[i]["TimeLimit.truncated"] == (clock[i] == 4 and not ended[i])
                 assert infos[i]["is_success"] == reached[i]
+                assert infos[i]["terminal"] == (actions[i] == DIE)
                 last = infos[i]["terminal_observation"]
                 np.testing.assert_array_equal(last["observation"], [episode, clock[i]])
                 np.testing.assert_array_equal(last["desired_goal"], before["desired_goal"][i])
@@ -214,6 +215,79 @@ def assert_equal_trees(one, other):
     jax.tree.map(np.testing.assert_array_equal, one, dict(other) if isinstance(other, dict) else other)
 
 
+class DeadlyTask(DiaryTask):
+    """Reaching the first goal is death, too."""
+
+    def terminated(self, state):
+        return (state.action == DIE) | (state.action == REACH_FIRST)
+
+
+@pytest.mark.parametrize("on_success", ["terminate", "resample"])
+@pytest.mark.parametrize("kind", ["ours", "sync"])
+def test_an_end_whatever_the_goal_is_told_from_one_by_the_goal_even_on_the_same_step(kind, on_success):
+    if kind == "ours":
+        envs = SB3VecEnv(GoalVectorEnv(DeadlyTask(), num_envs=3, on_success=on_success))
+    else:
+        makers = [lambda: GoalEnv(DeadlyTask(), on_success=on_success)] * 3
+        envs = SB3VecEnv(SyncVectorEnv(makers, autoreset_mode=SAME_STEP))
+    envs.set_options({"goal": "first"})
+    envs.reset()
+    _, _, dones, infos = envs.step(np.array([DIE, REACH_FIRST, WAIT]))
+    assert dones.tolist() == [True, True, False]
+    assert [(info["is_success"], info["terminal"]) for info in infos[:2]] == [(False, True), (True, True)]
+    envs.set_options({"goal": "second"})
+    envs.reset()
+    dones, infos = envs.step(np.full(3, REACH_SECOND))[2:]
+    assert dones.all()
+    assert [(info["is_success"], info["terminal"]) for info in infos] == [(True, False)] * 3
+    assert not any(info["TimeLimit.truncated"] for info in infos)
+
+
+def resampling(kind):
+    """Three environments that go on with another goal once theirs is reached, in each kind of vector environment."""
+    if kind == "ours":
+        return GoalVectorEnv(DiaryTask(), num_envs=3, on_success="resample")
+    makers = [lambda: GoalEnv(DiaryTask(), on_success="resample")] * 3
+    return SyncVectorEnv(makers, autoreset_mode=SAME_STEP)
+
+
+@pytest.mark.parametrize("kind", ["ours", "sync"])
+def test_a_reached_goal_is_an_end_though_the_environment_goes_on_with_another(kind):
+    envs = VecMonitor(SB3VecEnv(resampling(kind)))
+    envs.seed(0)
+    before, length, seen = envs.reset(), np.zeros(3, int), set()
+    rng = np.random.default_rng(0)
+    for _ in range(120):
+        actions = rng.integers(4, size=3)
+        after, rewards, dones, infos = envs.step(actions)
+        clock, length = before["observation"][:, 1] + 1, length + 1
+        reached = actions - REACH_FIRST == before["desired_goal"].argmax(1)
+        np.testing.assert_array_equal(dones, reached | (actions == DIE) | (clock == 4))
+        np.testing.assert_array_equal(rewards, reached)
+        for i in np.flatnonzero(dones):
+            last = infos[i]["terminal_observation"]
+            np.testing.assert_array_equal(last["observation"], [before["observation"][i, 0], clock[i]])
+            np.testing.assert_array_equal(last["desired_goal"], before["desired_goal"][i])
+            np.testing.assert_array_equal(last["achieved_goal"], actions[i] == [REACH_FIRST, REACH_SECOND])
+            assert infos[i]["is_success"] == reached[i]
+            assert infos[i]["goal"] == before["desired_goal"][i].argmax()
+            assert infos[i]["TimeLimit.truncated"] == (clock[i] == 4 and not reached[i] and actions[i] != DIE)
+            assert infos[i]["episode"]["l"] == length[i]
+            goes_on = bool(reached[i] and clock[i] < 4)
+            assert (after["observation"][i, 0] == before["observation"][i, 0]) == goes_on
+            assert envs.reset_infos[i]["goal"] == after["desired_goal"][i].argmax()
+            assert envs.reset_infos[i]["is_success"] == (last["achieved_goal"] @ after["desired_goal"][i] and goes_on)
+            seen.add((bool(reached[i]), goes_on, bool(clock[i] == 4)))
+        length[dones], before = 0, after
+    assert seen == {(True, True, False), (True, False, True), (False, False, False), (False, False, True)}
+
+
+def test_goals_that_are_replaced_need_observations_that_have_them():
+    envs = GoalVectorEnv(DiaryTask(), num_envs=2, autoreset_mode=SAME_STEP, on_success="resample")
+    with pytest.raises(ValueError, match=r"on_success='resample' needs observations with a desired_goal.*Box"):
+        SB3VecEnv(FlattenGoalVector(envs))
+
+
 class TestRefusals:
     def test_a_foreign_next_step_environment_is_refused_with_the_line_that_fixes_it(self):
         envs = gymnasium.make_vec("CartPole-v1", num_envs=2, vectorization_mode="sync")
@@ -228,6 +302,31 @@ class TestRefusals:
             SB3VecEnv(gymnasium.wrappers.vector.RecordEpisodeStatistics(envs))
         fixed = eval(str(caught.value).split("make it with: ")[1])
         assert SB3VecEnv(gymnasium.wrappers.vector.RecordEpisodeStatistics(fixed)).num_envs == 2
+
+    @pytest.mark.parametrize("arguments", [
+        {"id": "GC-Gridworld-v0", "num_envs": 3, "size": 6, "horizon": 9, "on_success": "continue"},
+        {"id": "GC-Gridworld-v0", "num_envs": 2, "size": 6, "vectorization_mode": "sync",
+         "vector_kwargs": {"copy": False}},
+        {"id": "CartPole-v1", "num_envs": 2, "max_episode_steps": 7, "sutton_barto_reward": True,
+         "vectorization_mode": "sync"},
+        {"id": "CartPole-v1", "max_episode_steps": 7, "sutton_barto_reward": True},
+        {"id": "GC-Gridworld-v0", "size": 6, "horizon": 9},
+    ], ids=str)  # fmt: skip
+    def test_the_line_that_fixes_it_keeps_the_arguments(self, arguments):
+        single = "num_envs" not in arguments
+        envs = gymnasium.make(**arguments) if single else gymnasium.make_vec(**arguments)
+        if isinstance(envs, GoalVectorEnv):  # would be switched to SAME_STEP if it were not wrapped
+            envs = gymnasium.wrappers.vector.RecordEpisodeStatistics(envs)
+        with pytest.raises((TypeError, ValueError), match="make it with: ") as caught:
+            SB3VecEnv(envs)
+        fixed = eval(str(caught.value).split("make it with: ")[1])
+        assert SB3VecEnv(fixed).num_envs == arguments.get("num_envs", 1)
+        given = {**arguments, **arguments.get("vector_kwargs", {})}
+        kept = {**fixed.spec.kwargs, **fixed.spec.kwargs.get("vector_kwargs", {}), "id": fixed.spec.id}
+        assert {name: kept[name] for name in given if name not in ("num_envs", "vector_kwargs")} == {
+            name: value for name, value in given.items() if name not in ("num_envs", "vector_kwargs")
+        }
+        assert fixed.num_envs == given.get("num_envs", 1)
 
     def test_one_without_an_id_is_told_the_argument(self):
         envs = SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")])
