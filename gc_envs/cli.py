@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 on success, 2 after an error (one line on stderr), 128 + n if training was stopped by signal n.
+        0 on success, 2 after an error (one line on stderr), 128 + n if it was stopped by signal n.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gc_envs"
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jax"))
@@ -54,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         return 128 + stop.signum
+    except KeyboardInterrupt:  # Ctrl+C outside of training, such as in the terminal of `gc-envs play`
+        return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader has seen enough, as in `gc-envs goals ID | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -278,7 +281,7 @@ def plot(
 
 
 def play(
-    env_id: EnvId, *, goal: str | None = None, seed: int | None = None, env_kwargs: EnvKwargs = ()
+    env_id: EnvId, *, goal: str | None = None, seed: int | None = None, scale: float = 1.0, env_kwargs: EnvKwargs = ()
 ) -> None:  # fmt: skip
     """Play an environment with the keyboard, beside a list of its goals that shows which of them hold.
 
@@ -286,11 +289,12 @@ def play(
         env_id: Play this id; `gc-envs list` shows all ids. A task of your own is MODULE:CLASS.
         goal: Give the first episode the goal with this name; by default, a sampled one.
         seed: Seed the environment with this number; by default, with a random one.
+        scale: Open the window at this size; it can also be resized.
         env_kwargs: Make the environment with these arguments, such as size=12.
     """
     from gc_envs.play import play as run_play
 
-    run_play(env_id, goal=goal, seed=seed, env_kwargs=parse_env_kwargs(env_id, env_kwargs))
+    run_play(env_id, goal=goal, seed=seed, scale=scale, env_kwargs=parse_env_kwargs(env_id, env_kwargs))
 
 
 def benchmark(

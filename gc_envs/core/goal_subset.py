@@ -71,9 +71,14 @@ class _GoalSubset(Task[State]):
     def make_simulator(self, num_envs: int) -> BatchSimulator | None:
         return self.task.make_simulator(num_envs)
 
+    def describe_goal(self, desired: np.ndarray) -> str:
+        return self.task.describe_goal(self._whole(desired))
+
     def render(self, state: State, desired_goal: Array | None = None, **kwargs: Any) -> np.ndarray:
-        if desired_goal is not None:
-            whole = np.zeros(self.task.goals.num_goals, np.float32)
-            whole[self._kept] = desired_goal
-            desired_goal = whole
-        return self.task.render(state, desired_goal, **kwargs)
+        return self.task.render(state, None if desired_goal is None else self._whole(desired_goal), **kwargs)
+
+    def _whole(self, desired: Array) -> np.ndarray:
+        """Return a desired goal of the subset as one of all goals."""
+        whole = np.zeros(self.task.goals.num_goals, np.float32)
+        whole[self._kept] = desired
+        return whole

@@ -87,6 +87,10 @@ class Task(ABC, Generic[State]):
 
         return self.goals.sample(jax.random.uniform(key, (self.goals.num_uniforms,)), achieved)
 
+    def describe_goal(self, desired: np.ndarray) -> str:
+        """Return what the desired goal [D] asks for, in words that follow "the goal is to"."""
+        return self.goals.describe(desired)
+
     def render(self, state: State, desired_goal: Array | None = None) -> np.ndarray:
         """Return one frame of `state`, uint8 [H, W, 3]; runs on the host.
 

@@ -12,6 +12,7 @@ import numpy as np
 from gc_envs.core.forking import check_fork
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Task
+from gc_envs.craftax.goal_words import describe
 from gc_envs.craftax.goals import achieved, goal_table
 from gc_envs.craftax.observation import compact, make_one_hot_spec, observation_space, symbolic
 from gc_envs.craftax.variants import get_variant
@@ -73,6 +74,9 @@ class CraftaxTask(Task):
     def terminated(self, state: State) -> Array:
         """Return whether the player is dead (no health; in Classic also lava) or has beaten Craftax's boss, bool []."""
         return self.variant.game.is_terminal(state)
+
+    def describe_goal(self, desired: np.ndarray) -> str:
+        return describe(self.goals.names[int(np.argmax(desired))])
 
     def render(self, state: State, desired_goal: Array | None = None) -> np.ndarray:
         """Return Craftax's own frame with the desired goal named below it, uint8 [H, W, 3]; runs on the host."""

@@ -75,6 +75,10 @@ class GridworldTask(Task[GridState]):
     def achieved(self, state: GridState) -> jax.Array:
         return (jnp.asarray(self.cells, jnp.int32) == state.position).all(axis=-1)
 
+    def describe_goal(self, desired: np.ndarray) -> str:
+        row, column = self.cells[int(np.argmax(desired))]
+        return f"stand on the cell in row {row} and column {column}, counted from 0 at the top left"
+
     def render(self, state: GridState, desired_goal: np.ndarray | None = None) -> np.ndarray:
         from gc_envs.gridworld.render import render_frame
 

@@ -12,9 +12,12 @@ import numpy as np
 
 from gc_envs.core.arrays import Array, array_namespace, constant
 from gc_envs.core.goals import euclidean
+from gc_envs.core.goals.base import point_text
 from gc_envs.manipulation.hand_goals import (
+    ANGLE_THRESHOLD,
     BLOCK_WORKSPACE,
     NOISE,
+    POSITION_THRESHOLD,
     TIP_SPACE,
     PoseGoals,
     make_tip_goals,
@@ -133,6 +136,9 @@ class HandReachTask(HandTask):
         lines = tuple(line(tip, target, 0.001) for tip, target in zip(tips, targets))
         return *(sphere(target, 0.007) for target in targets), *lines
 
+    def describe_goal(self, desired: np.ndarray) -> str:
+        return f"bring the fingertips to five points, all of them together within {100 * self.goals.threshold:g} cm"
+
     def caption(self, desired: np.ndarray, achieved: np.ndarray) -> str:
         distances = euclidean(achieved.reshape(5, 3), desired.reshape(5, 3))
         return "fingertips " + ", ".join(f"{1000 * distance:.0f}" for distance in distances) + " mm away"
@@ -209,6 +215,10 @@ class HandManipulateBlockTask(HandTask):
         """Return the block in the desired pose; its faces keep their colors, by which the rotation can be seen."""
         box = Marker("box", desired[:3], 3 * (1.01 * BLOCK_HALF_SIZE,), desired[3:], material="material:object")
         return box, *box_edges(box, 0.0012)
+
+    def describe_goal(self, desired: np.ndarray) -> str:
+        place = f"within {100 * POSITION_THRESHOLD:g} cm of {point_text(desired[:3])} m"
+        return f"bring the block {place}, turned within {np.degrees(ANGLE_THRESHOLD):.1f} degrees of the pose shown"
 
     def caption(self, desired: np.ndarray, achieved: np.ndarray) -> str:
         distance = 1000 * float(euclidean(achieved[:3], desired[:3]))

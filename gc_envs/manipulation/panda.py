@@ -76,6 +76,7 @@ class PandaTask(PhysicsTask):
             near = difflib.get_close_matches(variant, VARIANTS, n=1, cutoff=0)
             raise ValueError(f"unknown variant {variant!r}; did you mean {near[0]!r}? There are {list(VARIANTS)}")
         self.variant = VARIANTS[variant]
+        self.moved = {"box": "cube", "puck": "puck"}[self.variant.item.shape] if self.variant.item else "hand"
         super().__init__(build_model(self.variant), backend=backend, threads=threads)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (4 if self.variant.gripper else 3,), np.float32)
         self.observation_space = _observation_space(self.variant)

@@ -14,6 +14,7 @@ import numpy as np
 from gc_envs.core.arrays import Array, array_namespace, as_float32, constant
 from gc_envs.core.batch_simulator import BatchSimulator
 from gc_envs.core.goals import BoxGoals
+from gc_envs.core.goals.base import point_text
 from gc_envs.core.task import Task
 from gc_envs.manipulation.backends import resolve_backend
 from gc_envs.manipulation.markers import Marker, sphere
@@ -44,6 +45,7 @@ class PhysicsTask(Task[SimState]):
     goals: BoxGoals
     observation_space: gymnasium.spaces.Box
     action_space: gymnasium.spaces.Box
+    moved = "achieved position"  # what goals are about, in a word
     substeps = 20  # timesteps of the model in one environment step
     num_start_uniforms: int  # how many uniform numbers `initial_state` takes
     settle_steps = 0  # environment steps without action between `initial_state` and an episode's first observation
@@ -92,6 +94,10 @@ class PhysicsTask(Task[SimState]):
         By default this is a sphere at the goal whose radius is the success threshold.
         """
         return (sphere(desired[:3], self.goals.threshold),)
+
+    def describe_goal(self, desired: np.ndarray) -> str:
+        threshold = 100 * self.goals.threshold
+        return f"bring the {self.moved} within {threshold:g} cm of {point_text(desired)} m"
 
     def caption(self, desired: np.ndarray, achieved: np.ndarray) -> str:
         """Return the text below a frame of `achieved` [d] with the goal `desired` [d]; here for positions in m."""

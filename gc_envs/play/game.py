@@ -11,7 +11,7 @@ from gc_envs.play.keys import Bindings, action_of, bindings, get_keyboard
 
 TEXT, FAINT = (226, 228, 233), (140, 146, 158)
 PENDING, REACHED = (250, 190, 88), (96, 211, 148)
-COLUMNS = 60  # letters in a line of the panel
+COLUMNS = 58  # letters in a line of the panel
 Line = tuple[str, tuple[int, int, int]]  # a line of the panel: text and colour
 
 
@@ -93,9 +93,12 @@ class Game:
         names = achieved_names(self.env.goals, desired, self.info["all_goals"]["achieved"])
         colour = REACHED if self.reached else PENDING
         headline = textwrap.wrap(f"goal: {goal}" + ("  (reached)" if self.reached else ""), COLUMNS)
+        words = self.env.task.describe_goal(desired)
+        explained = textwrap.wrap(words[0].upper() + words[1:] + ".", COLUMNS)
         page = self.keys.pages[self.page].name if len(self.keys.pages) > 1 else ""
         return [
             *((line, colour) for line in headline),
+            *((line, FAINT) for line in explained),
             (f"step {self.steps} of {self.env.horizon}" + (f": {self.end}" if self.end else ""), TEXT),
             *([(f"keys act on: {page}", TEXT)] if page else []),
             (f"goals that hold now ({len(names)}):", FAINT),

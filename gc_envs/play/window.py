@@ -1,5 +1,7 @@
 """The window, which draws a game and passes pressed keys on to it."""
 
+import functools
+import io
 import os
 from typing import Any
 
@@ -8,15 +10,25 @@ import numpy as np
 from gc_envs.play.game import FAINT, TEXT, Game, Line
 
 NO_SCREEN = ("dummy", "offscreen")  # the drivers that SDL falls back on
-PANEL_WIDTH, MARGIN, ROW, FONT_SIZE = 480, 16, 19, 20
+# Sizes in pixels at scale 1. Everything is drawn anew at the scale of the window, so that text stays sharp.
+FRAME, PANEL_WIDTH, MARGIN, ROW, FONT_SIZE = (480, 510), 480, 16, 20, 15
 GOAL_ROWS = 18  # smallest number of rows above the keys
 BACKGROUND = (24, 26, 31)
 
 
 class Window:
-    """A pygame window that shows a game: the frame on the left, the panel on the right."""
+    """A pygame window that shows a game: the frame on the left, the panel on the right.
 
-    def __init__(self, title: str) -> None:
+    It can be resized; what it shows is then scaled to fit.
+
+    Args:
+        title: The title of the window.
+        scale: The size at which it opens, as a factor.
+    """
+
+    def __init__(self, title: str, scale: float = 1.0) -> None:
+        # The accelerated framebuffer of SDL and MuJoCo's EGL contexts break each other's connection to an X server.
+        os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
         import pygame
 
         self.pygame = pygame
@@ -26,9 +38,16 @@ class Window:
             raise pygame.error("no display found")  # instead of waiting for keys that nobody can press
         pygame.font.init()
         pygame.display.set_caption(title)
-        self.font = pygame.font.Font(None, FONT_SIZE)
-        self.surface = pygame.display.set_mode((480 + PANEL_WIDTH, 510))  # its size until the first frame
+        self.font = functools.cache(_font)  # by size
+        self.scale = scale
+        self._open((FRAME[0] + PANEL_WIDTH, FRAME[1]))
         pygame.key.set_repeat(250, 90)
+
+    def _open(self, size: tuple[int, int]) -> None:
+        """Open the window for a picture that is `size` at scale 1."""
+        self.size = size
+        scaled = (round(size[0] * self.scale), round(size[1] * self.scale))
+        self.surface = self.pygame.display.set_mode(scaled, self.pygame.RESIZABLE)
 
     def show_message(self, text: str) -> None:
         """Show `text` and nothing else."""
@@ -42,11 +61,17 @@ class Window:
         frame = np.asarray(game.env.render())
         keys = game.keys.labels(game.page)
         half = -(-len(keys) // 2)
-        size = (frame.shape[1] + PANEL_WIDTH, max(frame.shape[0], 510, (half + GOAL_ROWS) * ROW))
-        if self.surface.get_size() != size:
-            self.surface = self.pygame.display.set_mode(size)
+        size = (frame.shape[1] + PANEL_WIDTH, max(frame.shape[0], FRAME[1], (half + GOAL_ROWS) * ROW))
+        if self.size != size:
+            self._open(size)
+        width, height = self.surface.get_size()
+        self.scale = min(width / size[0], height / size[1])
         self.surface.fill(BACKGROUND)
-        self.surface.blit(self.pygame.surfarray.make_surface(frame.swapaxes(0, 1)), (0, 0))
+        picture = self.pygame.surfarray.make_surface(frame.swapaxes(0, 1))
+        if self.scale != 1:
+            scaled = (round(frame.shape[1] * self.scale), round(frame.shape[0] * self.scale))
+            picture = self.pygame.transform.smoothscale(picture, scaled)
+        self.surface.blit(picture, (0, 0))
         left, keys_top = frame.shape[1] + MARGIN, size[1] - MARGIN - half * ROW
         lines, room = game.panel(), keys_top // ROW - 1
         if len(lines) > room:
@@ -54,13 +79,18 @@ class Window:
         self._write(lines, left, MARGIN)
         for labels in (keys[:half], keys[half:]):
             for column, colour, gap in ((0, TEXT, 12), (1, FAINT, 24)):
-                self._write([(label[column], colour) for label in labels], left, keys_top)
-                left += max(self.font.size(label[column])[0] for label in labels) + gap
+                width = self._write([(label[column], colour) for label in labels], left, keys_top)
+                left += width + gap
         self.pygame.display.flip()
 
-    def _write(self, lines: list[Line], left: int, top: int) -> None:
+    def _write(self, lines: list[Line], left: float, top: float) -> float:
+        """Write lines whose first begins at `left` and `top`, in pixels at scale 1, and return the width of the widest."""
+        font, widest = self.font(max(8, round(FONT_SIZE * self.scale))), 0
         for row, (text, colour) in enumerate(lines):
-            self.surface.blit(self.font.render(text, True, colour), (left, top + row * ROW))
+            picture = font.render(text, True, colour)
+            widest = max(widest, picture.get_width())
+            self.surface.blit(picture, (round(left * self.scale), round((top + row * ROW) * self.scale)))
+        return widest / self.scale
 
     def handle(self, event: Any, game: Game) -> bool:
         """Apply one event to the game and return whether the player stays."""
@@ -75,6 +105,14 @@ class Window:
                 return False
             else:
                 game.press(key, next((scale for modifier, scale in self.scales.items() if event.mod & modifier), 1.0))
-        if event.type in (self.pygame.KEYDOWN, self.pygame.WINDOWEXPOSED):
+        if event.type in (self.pygame.KEYDOWN, self.pygame.WINDOWEXPOSED, self.pygame.WINDOWRESIZED):
             self.draw(game)
         return event.type != self.pygame.QUIT
+
+
+def _font(size: int) -> Any:
+    """Return the font of the captions below frames, which tells i from l and 1, at `size` pixels."""
+    import pygame
+    from PIL import ImageFont
+
+    return pygame.font.Font(io.BytesIO(ImageFont.load_default(size).font_bytes), size)  # type: ignore[union-attr]

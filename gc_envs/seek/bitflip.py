@@ -61,6 +61,9 @@ class BitFlipTask(Task[BitState]):
     def achieved(self, state: BitState) -> jax.Array:
         return state.bits.astype(jnp.float32)
 
+    def describe_goal(self, desired: np.ndarray) -> str:
+        return "have the bits " + "".join(str(int(bit)) for bit in desired)
+
     def render(self, state: BitState, desired_goal: np.ndarray | None = None) -> np.ndarray:
         from gc_envs.seek.render import draw_bits
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from gc_envs.core.arrays import Array, array_namespace
 from gc_envs.core.goals import BoxGoals
+from gc_envs.core.goals.base import point_text
 from gc_envs.core.task import Task
 from gc_envs.seek.state import SeekState
 
@@ -60,6 +61,9 @@ class ContinuousSeekTask(Task[SeekState]):
 
     def achieved(self, state: SeekState) -> jax.Array:
         return state.position
+
+    def describe_goal(self, desired: np.ndarray) -> str:
+        return f"be within {THRESHOLD} of {point_text(desired)} along every axis"
 
     def render(
         self, state: SeekState, desired_goal: np.ndarray | None = None, history: Sequence[SeekState] = ()

@@ -52,6 +52,11 @@ class GoalSpace(ABC):
         that there is: -inf where the reward is minus a distance.
         """
 
+    def describe(self, desired: np.ndarray) -> str:
+        """Return what the desired goal [D] asks for, in words that follow "the goal is to"."""
+        index = int(self.index(desired))
+        return f"reach {self.names[index] if index >= 0 else point_text(desired)}"
+
     def check_desired(self, desired: np.ndarray) -> None:
         """Raise ValueError for an array [..., D] that is no desired goal but could be taken for one."""
         return
@@ -103,6 +108,11 @@ class GoalSpace(ABC):
     def achieved_goal(self, achieved: Array) -> Array:
         """Return what an observation holds under `achieved_goal`: `achieved` as float32 [..., d]."""
         return as_float32(achieved)
+
+
+def point_text(numbers: np.ndarray) -> str:
+    """Return coordinates [d] as text, such as "(0.5, -1)"."""
+    return "(" + ", ".join(f"{number:.3g}" for number in numbers) + ")"
 
 
 def check_index(goal: int, size: int) -> None:

@@ -78,6 +78,10 @@ class PointSetGoals(GoalSpace):
         rows[: len(points), 0], rows[: len(points), 1:] = 1, points
         return rows.reshape(-1) + np.float32(0)  # which turns -0.0 into 0.0
 
+    def describe(self, desired: np.ndarray) -> str:
+        count = int((desired[::3] > 0.5).sum())
+        return f"be at {'the one point' if count == 1 else f'any of {count} points'}, which pays 1 on every step"
+
     def index(self, desired: Array) -> Array:
         xp = array_namespace(desired)
         return xp.astype(xp.zeros_like(desired[..., 0]) - 1, xp.int32)
