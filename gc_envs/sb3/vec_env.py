@@ -78,7 +78,7 @@ class SB3VecEnv(VecEnv):
                 "on_success='resample' needs observations with a desired_goal, which tells SB3 where a goal ends; got "
                 f"{self.observation_space}"
             )
-        self._goals = self.get_attr("goals", [0])[0] if self._resamples else None
+        self._goals: Any = self.get_attr("goals", [0])[0] if self._resamples else None
 
     def reset(self) -> VecEnvObs:
         """Reset all environments with the seeds and options set before; return the first observations."""
