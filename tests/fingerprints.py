@@ -204,7 +204,10 @@ LEO_CRAFTAX = {
     "total_steps": 20 * 4 * 4, "num_envs": 4, "rollout_steps": 4, "minibatch_size": 8, "width": 16, "depth": 2,
     "conv_features": 4, "eval_episodes": 1,
 }  # fmt: skip
-SB3 = {"total_steps": 140, "learning_starts": 120, "batch_size": 16, "width": 16, "seed": 2, "buffer_size": 1000}
+SB3 = {
+    "total_steps": 140, "learning_starts": 120, "batch_size": 16, "width": 16, "seed": 2, "buffer_size": 1000,
+    "threads": 1,
+}  # fmt: skip
 RUNS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     "leo": ("leo", "GC-Gridworld-v0", {"size": 5}, LEO_GRID),
     "her-ddpg": ("her-ddpg", "GC-ContinuousSeek-v0", {"dim": 3}, SB3),

@@ -111,7 +111,8 @@ class MultiReenGAGEDDPG(ReenGAGEDDPG):
     """DDPG with the gradient term on goals that are sets of points.
 
     The term matches dQ/db to 2 R_item + gamma dQ'/db for the gates b (equation 19 with squared gates), over all
-    transitions; `alpha` weighs its mean over the n gates of a goal (the paper: 20 on DriveSeek, 100 on NoisySeek). With
+    transitions; `alpha` weighs its mean over the n gates of a goal (the paper: 20 on DriveSeek, 100 on NoisySeek). The
+    target's gradient goes through the target actor, as in equation 40; in the paper's public code it does not. With
     alpha = 0 it is the paper's baseline: the same networks without the term.
 
     Raises:

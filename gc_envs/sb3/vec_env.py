@@ -78,6 +78,7 @@ class SB3VecEnv(VecEnv):
                 "on_success='resample' needs observations with a desired_goal, which tells SB3 where a goal ends; got "
                 f"{self.observation_space}"
             )
+        self._goals: Any = self.get_attr("goals", [0])[0] if self._resamples else None
 
     def reset(self) -> VecEnvObs:
         """Reset all environments with the seeds and options set before; return the first observations."""
@@ -123,19 +124,22 @@ class SB3VecEnv(VecEnv):
             done: Environments that the step has reset, bool [N]; changed in place.
             step_infos: Infos for SB3, one per environment; changed in place.
         """
-        goals = self.get_attr("goals", [0])[0]
         for i in np.flatnonzero(done).tolist():  # a goal that is reached at the last moment is no time-out
             step_infos[i]["TimeLimit.truncated"] &= not step_infos[i]["is_success"]
         for i in np.flatnonzero(infos["is_success"] & ~done).tolist():
-            reached, following = self._desired[i], {name: part[i] for name, part in observation.items()}
+            info, reached = _info_of(infos, i), self._desired[i]
+            following = {name: part[i] for name, part in observation.items()}
+            goal = int(self._goals.index(reached))
+            named = {"goal_name": self._goals.names[goal] if goal >= 0 else ""} if "goal_name" in info else {}
             step_infos[i] = {
-                **_info_of(infos, i),
-                "goal": int(goals.index(reached)),
+                **info,
+                **named,
+                "goal": goal,
                 "terminal_observation": deepcopy({**following, "desired_goal": reached}),
                 "TimeLimit.truncated": False,
             }
-            holds = goals.success(following["achieved_goal"], following["desired_goal"])
-            self.reset_infos[i] = {**_info_of(infos, i), "is_success": bool(holds)}
+            holds = self._goals.success(following["achieved_goal"], following["desired_goal"])
+            self.reset_infos[i] = {**info, "is_success": bool(holds)}
             done[i] = True
 
     def keep_goals(self, observation: Any) -> None:

@@ -33,7 +33,7 @@ def test_the_share_is_uniformly_random_in_each_environment_on_its_own(kind):
     policy = model.predict(np.ones((N, 3), np.float32))[0][:, 0]
     set_random_seed(1)
     actions, stored = actions_of(model, 3000)
-    np.testing.assert_allclose(actions, 2 * stored, rtol=1e-6)
+    np.testing.assert_allclose(actions, 2 * stored, atol=1e-6)
     is_random = abs(actions - policy) > 1e-6
     np.testing.assert_allclose(is_random.mean(0), 0.3, atol=5 * 0.5 / 3000**0.5)
     pairs = is_random[:, :-1] & is_random[:, 1:]

@@ -289,6 +289,31 @@ class TestWithAnAlgorithm:
         assert same.any()
 
 
+def test_a_diverged_step_is_an_end_only_if_the_environment_calls_it_terminated():
+    """Otherwise it is out of time for SB3, whose values then go on from the state that was kept."""
+    actions = np.array([[np.nan, 0], [0.1, 0.1]], np.float32)
+    bare = gymnasium.make_vec(
+        "GC-ContinuousSeek-v0", num_envs=2, dim=2, autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP
+    )
+    bare.reset(seed=0)
+    terminated, truncated = bare.step(actions)[2:4]
+    envs = SB3VecEnv(gymnasium.make_vec("GC-ContinuousSeek-v0", num_envs=2, dim=2))
+    envs.seed(0)
+    before = envs.reset()
+    after, rewards, dones, infos = envs.step(actions)
+    assert dones.tolist() == (terminated | truncated).tolist() == [True, False]
+    assert infos[0]["diverged"]
+    assert infos[0]["TimeLimit.truncated"] == (truncated & ~terminated)[0]
+    last = infos[0]["terminal_observation"]
+    np.testing.assert_array_equal(last["observation"], before["observation"][0])
+    buffer = AchievedGoalHerReplayBuffer(20, envs.observation_space, envs.action_space, envs, device="cpu", n_envs=2)
+    following = {name: np.stack([last[name], part[1]]) for name, part in after.items()}
+    buffer.add(before, following, np.zeros((2, 2)), rewards, dones, infos)
+    for ratio in (0.0, 1.0):
+        buffer.her_ratio = ratio
+        assert (buffer.sample(4).dones.numpy() == float(terminated[0])).all()
+
+
 class TestOtherGoalSpaces:
     def test_in_a_box_goals_are_sb3s_and_ends_are_relabelled(self):
         goals = BoxGoals(np.zeros(G), np.ones(G), threshold=0.1, distance=lambda a, d: abs(a - d).sum(-1))

@@ -12,8 +12,9 @@ from gc_envs.training.run_dir import RunDir
 
 
 @pytest.fixture(autouse=True)
-def _threads():
-    """The number of threads is of the whole process."""
+def _threads(monkeypatch):
+    """The number of threads is of the whole process; `advance` goes on until its step, however long that takes here."""
+    monkeypatch.setattr("gc_envs.sb3.trainer.ADVANCE_SECONDS", 1e9)
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)

@@ -271,12 +271,15 @@ def test_a_reached_goal_is_an_end_though_the_environment_goes_on_with_another(ki
             np.testing.assert_array_equal(last["achieved_goal"], actions[i] == [REACH_FIRST, REACH_SECOND])
             assert infos[i]["is_success"] == reached[i]
             assert infos[i]["goal"] == before["desired_goal"][i].argmax()
+            assert infos[i].get("goal_name") in (None, ["first", "second"][infos[i]["goal"]])
             assert infos[i]["TimeLimit.truncated"] == (clock[i] == 4 and not reached[i] and actions[i] != DIE)
             assert infos[i]["episode"]["l"] == length[i]
             goes_on = bool(reached[i] and clock[i] < 4)
             assert (after["observation"][i, 0] == before["observation"][i, 0]) == goes_on
-            assert envs.reset_infos[i]["goal"] == after["desired_goal"][i].argmax()
-            assert envs.reset_infos[i]["is_success"] == (last["achieved_goal"] @ after["desired_goal"][i] and goes_on)
+            assert envs.venv.reset_infos[i]["goal"] == after["desired_goal"][i].argmax()
+            assert envs.venv.reset_infos[i]["is_success"] == (
+                last["achieved_goal"] @ after["desired_goal"][i] and goes_on
+            )
             seen.add((bool(reached[i]), goes_on, bool(clock[i] == 4)))
         length[dones], before = 0, after
     assert seen == {(True, True, False), (True, False, True), (False, False, False), (False, False, True)}
