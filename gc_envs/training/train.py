@@ -61,11 +61,11 @@ def train_run(
     name = re.sub(r"[^\w.-]+", "-", env_id)  # a folder of its own for FOLDER/NAME-v0 and module:class
     folder = Path(run_dir or Path("runs") / f"{agent}-{name}-{datetime.now():%Y%m%d-%H%M%S}")
     learner, wanted = _build(agent, env_id, config, env_kwargs or {}, folder)
-    run = _open_or_create(wanted, resume=resume)
     evaluator = Evaluator(
         env_id, episodes_per_goal=options.eval_episodes, episodes=SAMPLED_EPISODES * options.eval_episodes,
-        seed=config.seed, env_kwargs=run.env_kwargs,
+        seed=config.seed, env_kwargs=wanted.env_kwargs,
     )  # fmt: skip
+    run = _open_or_create(wanted, resume=resume)  # last, so that what cannot be run leaves no folder
     result: Evaluation | None = None
 
     def evaluate(policy: Policy, on_step: Callable[..., None]) -> Evaluation:
