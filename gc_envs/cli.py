@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import gymnasium
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, Suppress
 
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough, as in `gc-envs goals ID | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, TypeError, ImportError, OSError, NotImplementedError) as error:
+    except (ValueError, TypeError, ImportError, OSError, NotImplementedError, gymnasium.error.Error) as error:
         if os.environ.get("GC_ENVS_TRACEBACK"):
             raise
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -259,7 +260,7 @@ def render(
     path = out or run / f"{'+'.join(goal or ('sampled',)).replace('/', '_')}-seed{seed}.gif"
     flags = " ".join(["--goal", *goal, ""]) if goal else ""
     comment = f"gc-envs render {run.name} {flags}--seed {seed} ({policy.run.env_id})"
-    print(f"wrote {save_gif(episodes, path, fps or policy.task.render_fps, comment=comment)}")
+    print(f"wrote {save_gif(episodes, path, policy.task.render_fps if fps is None else fps, comment=comment)}")
 
 
 def plot(

@@ -239,6 +239,15 @@ TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
         ([*TRAIN, "--num-envs", "0"], "num_envs must be at least 1"),
         ([*TRAIN, "--minibatch-size", "500"], "minibatch_size=500 does not divide"),
         ([*TRAIN, "--total-steps", "0"], "total_steps must be at least 1"),
+        ([*TRAIN, "--learning-rate", "nan"], "learning_rate must lie in 0..inf, got nan"),
+        ([*TRAIN, "--gamma", "2"], "gamma must lie in 0..1, got 2.0"),
+        ([*TRAIN, "--epsilon-end", "-0.1"], "epsilon_end must lie in 0..1, got -0.1"),
+        ([*TRAIN, "--seed", "-1"], "seed must lie in 0..9223372036854775807, got -1"),
+        ([*TRAIN, "--eval-episodes", "0"], "no episodes to evaluate"),
+        (["evaluate", "{run}", "--seed", "-1"], "seed must be at least 0, got -1"),
+        (["render", "{run}", "--seed", "-1"], "seed must be at least 0, got -1"),
+        (["render", "{run}", "--fps", "0", "--max-steps", "1"], "fps must be at least 1, got 0"),
+        (["render", "{run}", "--max-steps", "0"], "horizon must be at least 1, got 0"),
         (["goals", "GC-Craftax-v0", "--env-kwargs", "observation=sounds"], "unknown Craftax observation 'sounds'"),
         (
             ["train", "leo", "GC-Craftax-Classic-v0", "--env-kwargs", "observation=pixels"],
@@ -381,6 +390,25 @@ def test_the_horizon_and_what_success_does_reach_training_and_evaluation(tmp_pat
     result = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert result["max_steps"] == 6
     assert result["env_kwargs"] == {"dim": 2, "horizon": 6, "on_success": "terminate"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--gamma", "1.5"], "gamma must lie in 0..1, got 1.5"),
+        (["--tau", "nan"], "tau must lie in 0..1, got nan"),
+        (["--learning-rate", "-1"], "learning_rate must lie in 0..inf, got -1.0"),
+        (["--action-noise", "-1"], "action_noise must lie in 0..inf, got -1.0"),
+        (["--seed", "-1"], "seed must lie in 0..9223372036854775807, got -1"),
+        (["--device", "gpu"], "device='gpu' is none of auto, cpu, cuda and cuda:N"),
+    ],
+)
+def test_settings_of_stable_baselines3_out_of_range(flags, message, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("sb3_contrib")
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "her-ddpg", "GC-ContinuousSeek-v0", *flags]) == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_goals_given_as_env_kwargs_are_all_there_is(tmp_path):

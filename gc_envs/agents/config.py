@@ -2,6 +2,26 @@
 
 import dataclasses
 from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+RANGES = {  # name of a setting, of whatever learner -> its smallest and largest value
+    "seed": (0, 2**63 - 1),
+    "learning_rate": (0, inf),
+    "max_grad_norm": (0, inf),
+    "action_noise": (0, inf),
+    **dict.fromkeys(("gamma", "tau", "success_forgetting"), (0, 1)),
+    **dict.fromkeys(("epsilon_start", "epsilon_end", "epsilon_fraction"), (0, 1)),
+    **dict.fromkeys(("exploration_initial", "exploration_final", "exploration_fraction"), (0, 1)),
+}
+
+
+def check_ranges(config: Any) -> None:
+    """Raise ValueError for the first setting of a config that is outside its range in `RANGES`."""
+    for name, (low, high) in RANGES.items():
+        value = getattr(config, name, low)
+        if not low <= value <= high:  # nan, too
+            raise ValueError(f"{name} must lie in {low}..{high}, got {value}")
 
 
 @dataclass(frozen=True)
@@ -62,7 +82,8 @@ class OnPolicyConfig(RunConfig):
     """Whether integer categories are one-hot encoded. False feeds them as numbers, for observations without a map."""
 
     def check(self) -> None:
-        """Raise ValueError for a count below 1 or a minibatch size that does not divide an update."""
+        """Raise ValueError for a number out of its range or a minibatch size that does not divide an update."""
+        check_ranges(self)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.type in (int, "int") and field.name != "seed" and value < 1:

@@ -123,6 +123,8 @@ class Evaluator:
         if isinstance(task.goals, FiniteGoals):
             chosen = list(range(task.goals.num_goals)) if goals is None else task.goals.positions(goals)
             self.goals = [goal for goal in chosen for _ in range(episodes_per_goal)]
+        if seed < 0:
+            raise ValueError(f"seed must be at least 0, got {seed}")
         if not self.goals:
             raise ValueError("no episodes to evaluate: episodes and episodes_per_goal must be at least 1")
         self.seeds = np.random.SeedSequence(seed).generate_state(len(self.goals)).tolist()

@@ -36,12 +36,15 @@ def record_episodes(
         max_steps: Steps of an episode; by default, as many as in an evaluation but at most `VIDEO_STEPS`.
         env_kwargs: Arguments of the environment.
 
-    Raises:
-        NotImplementedError: The task renders no frames.
-
     Returns:
         The frames of each episode, uint8 [H, W, 3], from its start state to the state in which it ended.
+
+    Raises:
+        ValueError: If the id, a goal or a number is not valid.
+        NotImplementedError: If the task renders no frames.
     """
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed}")
     task = make_task(env_id, **(env_kwargs or {}))
     if max_steps is None:
         max_steps = min(VIDEO_STEPS, episode_steps(env_id, task, env_kwargs or {}))
@@ -77,9 +80,14 @@ def save_gif(episodes: Sequence[Sequence[np.ndarray]], path: Path, fps: int = 10
 
     Returns:
         `path`.
+
+    Raises:
+        ValueError: If `fps` is below 1, or no format of video is known by the ending of `path`.
     """
     from PIL import Image
 
+    if fps < 1:
+        raise ValueError(f"fps must be at least 1, got {fps}")
     frames = [frame for episode in episodes for frame in episode]
     palette = _palette(frames)
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]

@@ -84,7 +84,7 @@ class Window:
         self.pygame.display.flip()
 
     def _write(self, lines: list[Line], left: float, top: float) -> float:
-        """Write lines whose first begins at `left` and `top`, in pixels at scale 1, and return the width of the widest."""
+        """Write lines from `left` and `top`, in pixels at scale 1, and return the width of the widest."""
         font, widest = self.font(max(8, round(FONT_SIZE * self.scale))), 0
         for row, (text, colour) in enumerate(lines):
             picture = font.render(text, True, colour)

@@ -1,5 +1,6 @@
 """Settings of the Stable-Baselines3 agents; every field is a flag of `gc-envs train`."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
+from gc_envs.agents.config import check_ranges
 from gc_envs.core.goals import BoxGoals
 from gc_envs.core.task import Task
 from gc_envs.sb3.losses import check_share, check_weight, clip_values, penalize_actions
@@ -114,6 +116,9 @@ class OffPolicyConfig:
         for name in ("learning_starts", "her_goals", "depth", "threads"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        check_ranges(self)
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise ValueError(f"device={self.device!r} is none of auto, cpu, cuda and cuda:N")
 
 
 @dataclass(frozen=True)

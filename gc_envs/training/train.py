@@ -67,14 +67,15 @@ def train_run(
     folder = Path(run_dir or Path("runs") / f"{agent}-{name}-{datetime.now():%Y%m%d-%H%M%S}")
     learner, wanted = _build(agent, env_id, config, env_kwargs or {}, folder)
     console = Console(stderr=True)
+    evaluator = Evaluator(
+        env_id, episodes_per_goal=options.eval_episodes, episodes=SAMPLED_EPISODES * options.eval_episodes,
+        seed=config.seed, env_kwargs=wanted.env_kwargs,
+    )  # fmt: skip
+    # Opened last, so that what cannot be run leaves no folder.
     run = _open_or_create(wanted, resume=resume, lengthen=lengthen)
     if run.config["total_steps"] < config.total_steps:
         console.print(f"{folder}: {_lengthening(run.config['total_steps'], config)}", highlight=False)
         run = run.lengthened(config.total_steps)
-    evaluator = Evaluator(
-        env_id, episodes_per_goal=options.eval_episodes, episodes=SAMPLED_EPISODES * options.eval_episodes,
-        seed=config.seed, env_kwargs=run.env_kwargs,
-    )  # fmt: skip
     result: Evaluation | None = None
 
     def evaluate(policy: Policy, on_step: Callable[..., None]) -> Evaluation:
