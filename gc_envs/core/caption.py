@@ -24,4 +24,4 @@ def add_caption(frame: np.ndarray, text: str, success: bool) -> np.ndarray:
     colour = (96, 211, 148) if success else (250, 190, 88)
     draw.ellipse((10, height + 10, 20, height + 20), fill=colour)
     draw.text((28, height + 15), label, fill=colour, font=ImageFont.load_default(size), anchor="lm")
-    return np.asarray(image)
+    return np.array(image)  # a copy, because Pillow's own array is read-only
