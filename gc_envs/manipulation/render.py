@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import threading
+import warnings
 import weakref
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ import numpy as np
 from gc_envs.core.caption import add_caption
 from gc_envs.core.goals import BoxGoals
 from gc_envs.manipulation.markers import Marker, sphere
+from gc_envs.manipulation.opengl import opengl_error
 from gc_envs.manipulation.sim_state import SimState
 
 Color = tuple[float, float, float, float]  # red, green, blue and opacity, 0 .. 1
@@ -26,10 +28,6 @@ ANCHOR_COLOR: Color = (0.25, 0.3, 0.4, 0.3)
 ANCHOR_RADIUS = 0.0027  # as a part of the model's extent
 MAX_GEOMS = 500  # that a frame may show besides the anchor goals
 OFF = ("disable", "disabled", "off", "false", "0")  # MuJoCo's own words for it
-NO_GL = (
-    "frames of manipulation tasks are rendered with OpenGL, which could not be started; on Debian and Ubuntu install "
-    "it with: apt-get install libegl1 libgl1, or: apt-get install libosmesa6"
-)
 
 
 class RenderedTask(Protocol):
@@ -144,23 +142,36 @@ def open_context(size: int) -> Any:
 
     Each is asked for by name, because mujoco chooses what `mujoco.GLContext` is when it is imported.
 
+    A window of pygame that is opened later, such as that of Gymnasium's `HumanRendering`, is drawn without OpenGL: SDL
+    would take the thread's context away, and MuJoCo could no longer render.
+
     Raises:
         OSError: If there is none; the message says what to install.
     """
+    os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
     wanted = os.environ.get("MUJOCO_GL", "").lower()
     if wanted in OFF:
         raise OSError(f"MUJOCO_GL={wanted} turns rendering off; unset it, or set it to egl or osmesa")
-    if not sys.platform.startswith("linux") or wanted not in ("", "egl", "osmesa"):
-        return mujoco.GLContext(size, size)
+    offscreen = sys.platform.startswith("linux") and wanted in ("", "egl", "osmesa")
     errors = []
-    for name in [wanted] if wanted else ["egl", "osmesa"]:
+    for name in ["egl", "osmesa"] if offscreen and not wanted else [wanted or "OpenGL"]:
         platform = os.environ.get("PYOPENGL_PLATFORM")
         try:
-            return importlib.import_module(f"mujoco.{name}").GLContext(size, size)
+            return importlib.import_module(f"mujoco.{name}").GLContext(size, size) if offscreen else _own_context(size)
         except Exception as error:  # of many kinds: libraries, drivers and devices may be missing
             errors.append(f"{name}: {error}")
             _forget_opengl(platform)
-    raise OSError(f"{NO_GL} ({'; '.join(errors)})")
+    raise opengl_error("; ".join(errors))
+
+
+def _own_context(size: int) -> Any:
+    """Return a context of the kind that mujoco chose when it was imported; GLFW warns where there is no display."""
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        context = mujoco.GLContext(size, size)
+    if complaints:
+        raise OSError(str(complaints[0].message))
+    return context
 
 
 def _forget_opengl(platform: str | None) -> None:

@@ -33,6 +33,7 @@ class Window:
 
         self.pygame = pygame
         self.scales = {pygame.KMOD_SHIFT: 1 / 3, pygame.KMOD_ALT: 1 / 10}  # of a move while these keys are down
+        os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")  # SDL's OpenGL would end that of MuJoCo's frames
         pygame.display.init()
         if pygame.display.get_driver() in NO_SCREEN and "SDL_VIDEODRIVER" not in os.environ:
             raise pygame.error("no display found")  # instead of waiting for keys that nobody can press
@@ -64,8 +65,8 @@ class Window:
         size = (frame.shape[1] + PANEL_WIDTH, max(frame.shape[0], FRAME[1], (half + GOAL_ROWS) * ROW))
         if self.size != size:
             self._open(size)
-        width, height = self.surface.get_size()
-        self.scale = min(width / size[0], height / size[1])
+        window = self.surface.get_size()
+        self.scale = min(window[0] / size[0], window[1] / size[1])
         self.surface.fill(BACKGROUND)
         picture = self.pygame.surfarray.make_surface(frame.swapaxes(0, 1))
         if self.scale != 1:
@@ -79,8 +80,8 @@ class Window:
         self._write(lines, left, MARGIN)
         for labels in (keys[:half], keys[half:]):
             for column, colour, gap in ((0, TEXT, 12), (1, FAINT, 24)):
-                width = self._write([(label[column], colour) for label in labels], left, keys_top)
-                left += width + gap
+                widest = self._write([(label[column], colour) for label in labels], left, keys_top)
+                left += widest + gap
         self.pygame.display.flip()
 
     def _write(self, lines: list[Line], left: float, top: float) -> float:

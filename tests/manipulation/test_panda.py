@@ -122,6 +122,21 @@ def test_observed_width_is_the_distance_between_the_pads():
         assert seen[6] == pytest.approx(width, abs=0.002)
 
 
+def test_a_full_action_of_the_gripper_is_the_sources():
+    """It sends the fingers past the end of their range: 8 cm apart in the 500 ms that an action takes in the source."""
+    sim = Sim("pick_and_place")
+    opened = sim.step([0, 0, 0, 1], substeps=250)
+    np.testing.assert_array_equal(sim.data.ctrl, [0.04, 0.04], err_msg="targets in m")
+    assert opened[6] == pytest.approx(0.08, abs=0.003)
+    sim.step([0, 0, 0, -1])
+    np.testing.assert_array_equal(sim.data.ctrl, [-0.01, -0.01])
+    sim = Sim("pick_and_place")
+    widths = [float(sim.step([0, 0, 0, 1])[6]) for _ in range(6)]
+    assert widths[0] == pytest.approx(0.026, abs=0.001), "the motors take a tenth of a second for most of the way"
+    assert widths[1] > 0.04, "the cube's width after two actions of 40 ms"
+    assert widths[5] == pytest.approx(0.073, abs=0.002)
+
+
 @pytest.mark.parametrize("variant", ITEMS)
 def test_items_start_all_over_their_box_and_on_the_table(variant):
     task = PandaTask(variant, backend="c")

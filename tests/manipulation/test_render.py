@@ -1,11 +1,13 @@
 """Frames of the manipulation tasks: goals are rendered where they lie, in another color once achieved."""
 
 import copy
+import ctypes.util
 import gc
 import importlib.util
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -100,6 +102,7 @@ def test_a_frame_is_an_image_and_the_same_every_time(task, bare):
     frames = [task.render(state_at(0, 0), goal) for _ in range(2)]
     assert (frames[0].shape, frames[0].dtype) == ((510, 480, 3), np.uint8)
     np.testing.assert_array_equal(*frames)
+    assert [frame.flags.writeable for frame in (bare, *frames)] == 3 * [True]
 
 
 @pytest.mark.parametrize("place", [(0.5, 0.25), (-0.75, 0.5), (0.3, -0.8)])
@@ -234,6 +237,64 @@ def test_without_opengl_it_says_what_to_install(monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "off")
     with pytest.raises(OSError, match="MUJOCO_GL=off turns rendering off"):
         render.open_context(8)
+
+
+ENDS_IN_ONE_LINE = """
+import gymnasium, gc_envs
+try:
+    env = gymnasium.make("GC-PandaReach-v0", backend="c", render_mode="rgb_array")
+    env.reset(seed=0)
+    env.render()
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what MUJOCO_GL can be differs elsewhere")
+@pytest.mark.parametrize(
+    ("name", "reason", "remedy"),
+    [
+        ("osmesa", "it cannot be loaded", "osmesa (needs: apt-get install libosmesa6)"),
+        ("glfw", "DISPLAY environment variable is missing", "glfw (needs: a display)"),
+        ("wgl", "invalid value", "egl (needs: apt-get install libegl1 libgl1)"),
+    ],
+)
+def test_what_mujoco_gl_asks_for_and_is_not_here_is_one_line(name, reason, remedy):
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "PYOPENGL_PLATFORM")}
+    if name == "osmesa" and ctypes.util.find_library("OSMesa"):
+        pytest.skip("OSMesa is installed")
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS_IN_ONE_LINE], env=environment | {"MUJOCO_GL": name}, capture_output=True, text=True,
+        timeout=120,
+    )  # fmt: skip
+    assert (done.stdout.count("\n"), done.returncode) == (1, 0), done.stderr
+    assert done.stdout.startswith(f"MUJOCO_GL={name} cannot be used here (")
+    assert reason in done.stdout
+    assert remedy in done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("xvfb-run"), reason="needs a display of its own")
+def test_a_window_of_pygame_leaves_mujoco_its_context(opengl):
+    pytest.importorskip("pygame")
+    human = (
+        "import gymnasium, gc_envs\n"
+        "env = gymnasium.make('GC-PandaReach-v0', backend='c', render_mode='human')\n"
+        "env.reset(seed=0)\n"
+        "for _ in range(3): env.step(env.action_space.sample())\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SDL_")}
+    command = ["xvfb-run", "--auto-servernum", sys.executable, "-c", human]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_sdl_is_asked_to_leave_opengl_alone_unless_the_user_decides(opengl, monkeypatch):
+    monkeypatch.delenv("SDL_FRAMEBUFFER_ACCELERATION", raising=False)
+    render.open_context(8).free()
+    assert os.environ["SDL_FRAMEBUFFER_ACCELERATION"] == "0"
+    monkeypatch.setenv("SDL_FRAMEBUFFER_ACCELERATION", "1")
+    render.open_context(8).free()
+    assert os.environ["SDL_FRAMEBUFFER_ACCELERATION"] == "1"
 
 
 @pytest.mark.parametrize("end", [(1, 2, 3), (0, 0, 1), (0, 0, -1), (-2, 1, -5)])
