@@ -11,8 +11,9 @@ import pytest
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 pygame = pytest.importorskip("pygame")
 
+from gc_envs.cli import main  # noqa: E402
 from gc_envs.play import play  # noqa: E402  (after the driver is chosen)
-from gc_envs.play.game import PENDING, REACHED, TEXT, Game  # noqa: E402
+from gc_envs.play.game import FAINT, PENDING, REACHED, TEXT, Game  # noqa: E402
 from gc_envs.play.keys import COMMANDS, KEYS, Press, action_of, bindings  # noqa: E402
 from gc_envs.play.window import Window  # noqa: E402
 from gc_envs.registration import get_row, make_task  # noqa: E402
@@ -37,7 +38,7 @@ def skip_unless_installed(env_id: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _never_wait(monkeypatch):
-    monkeypatch.setattr(pygame.event, "wait", lambda: pytest.fail("waits for an event that nobody sends"))
+    monkeypatch.setattr(pygame.event, "wait", lambda timeout: pytest.fail("waits for an event that nobody sends"))
 
 
 @pytest.fixture
@@ -96,14 +97,15 @@ def test_commands_yield_to_the_games_keys():
 
 def test_moves_goals_and_end(window, game):
     assert game.panel()[0] == ("goal: position/2-4", PENDING)
+    assert game.panel()[1] == ("Stand in row 2, column 4, counted from 0 at the top left.", FAINT)
     for name in ("right", "d"):
         assert window.handle(key(name), game)
     assert game.steps == 2
     assert game.panel()[0] == ("goal: position/2-4  (reached)", REACHED)
-    assert game.panel()[3:] == [("  position/2-4", REACHED)]
+    assert game.panel()[4:] == [("  position/2-4", REACHED)]
     window.handle(key("w"), game)
     assert game.reached, "once reached, the goal stays green"
-    assert game.panel()[3][0] == "  position/1-4"
+    assert game.panel()[4][0] == "  position/1-4"
 
     window.handle(key("n"), game)
     assert not game.reached
@@ -117,7 +119,7 @@ def test_moves_goals_and_end(window, game):
 
     window.handle(key("r"), game)
     assert (game.steps, game.reached) == (0, False)
-    assert game.panel()[3][0] == "  position/2-2"
+    assert game.panel()[4][0] == "  position/2-2"
     for leave in (key("q"), key("escape"), pygame.event.Event(pygame.QUIT)):
         assert not window.handle(leave, game)
 
@@ -126,9 +128,9 @@ def test_nothing_moves_after_the_end():
     game = Game("GC-Gridworld-v0", None, 0, GRID | {"horizon": 2})
     for _ in range(3):
         game.step(0)
-    assert game.panel()[1][0] == "step 2 of 2: out of time"
+    assert game.panel()[2][0] == "step 2 of 2: out of time"
     game.reset()
-    assert game.panel()[1][0] == "step 0 of 2"
+    assert game.panel()[2][0] == "step 0 of 2"
 
 
 def test_warm_up_leaves_no_trace(game):
@@ -179,7 +181,7 @@ def test_left_turns_left_and_points_are_counted(window):
         window.handle(key(name, mod), game)
         if game.steps == 2:
             assert game.panel()[0] == ("goal: any of 3 points  (reached)", REACHED)
-            assert [line for line, _ in game.panel()[2:]] == ["goals that hold now (1):", "  (2, 0)"]
+            assert [line for line, _ in game.panel()[3:]] == ["goals that hold now (1):", "  (2, 0)"]
     np.testing.assert_allclose(game.observation["observation"][2:], [np.cos(1 / 3), np.sin(1 / 3)], rtol=1e-5)
     place = game.observation["observation"].copy()
     window.handle(key("n"), game)
@@ -294,15 +296,90 @@ def test_draw(window, game):
         pygame.image.save(window.surface, f"{folder}/play.png")
 
 
+def test_a_window_of_another_size_shows_the_same_larger(game):
+    pictures = {}
+    for scale in (1, 2):
+        window = Window("test", scale)
+        window.draw(game)
+        picture = pygame.transform.smoothscale(window.surface, (960, 510))
+        pictures[scale] = pygame.surfarray.array3d(picture).astype(int)
+        assert window.surface.get_size() == (960 * scale, 510 * scale)
+    assert np.abs(pictures[1] - pictures[2]).mean() < 6  # of 255
+    window.surface = pygame.display.set_mode((480, 400), pygame.RESIZABLE)  # as a player may
+    window.handle(pygame.event.Event(pygame.WINDOWRESIZED), game)
+    assert window.scale == 0.5
+    pygame.quit()
+
+
+def test_an_interrupt_in_the_terminal_ends_the_game_quietly(monkeypatch, capsys):
+    def interrupt(timeout):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pygame.event, "wait", interrupt)
+    assert main(["play", "GC-Gridworld-v0", "--env-kwargs", "size=5", "--scale", "1.5"]) == 130
+    assert capsys.readouterr().err == ""
+    assert not pygame.display.get_init()
+
+
+def test_waiting_for_keys_leaves_room_for_interrupts(monkeypatch):
+    waits = []
+    monkeypatch.setattr(pygame.event, "wait", lambda timeout: waits.append(timeout) or key("escape"))
+    play("GC-Gridworld-v0", env_kwargs=GRID)
+    assert 0 < waits[0] <= 200  # ms; without a limit, Python sees Ctrl+C with the next key only
+
+
+def test_windows_are_drawn_without_opengl_which_would_end_that_of_mujocos_frames(monkeypatch):
+    monkeypatch.delenv("SDL_FRAMEBUFFER_ACCELERATION", raising=False)
+    Window("test")
+    assert os.environ["SDL_FRAMEBUFFER_ACCELERATION"] == "0"
+    pygame.quit()
+
+
+@pytest.mark.parametrize(
+    ("env_id", "goal", "words"),
+    [
+        ("GC-Gridworld-v0", "position/0-2", "stand in row 0, column 2, counted from 0 at the top left"),
+        ("GC-BitFlip-v0", [1, 0] * 10, "have the bits 10101010101010101010"),
+        ("GC-ContinuousSeek-v0", [0, 1, 2, 3, 4], "be within 0.1 of (0, 1, 2, 3, 4) along every axis"),
+        ("GC-DriveSeek-v0", [[1, 2]], "be at the one point, which pays 1 on every step"),
+        ("GC-PandaPush-v0", [0.5, 0.1, 0.02], "bring the cube within 5 cm of (0.5, 0.1, 0.02) m"),
+        ("GC-Craftax-v0", "block_map/IRON_down", "have iron on the cell below the player"),
+        ("GC-Craftax-v0", "inventory/arrows_1", "carry exactly 1 arrow"),
+        ("GC-Craftax-v0", "inventory/ruby_2", "carry exactly 2 rubies"),
+        ("GC-Craftax-v0", "inventory/coal_10-14", "carry 10 to 14 pieces of coal"),
+        ("GC-Craftax-v0", "mob_map/orc_mage_left", "have an orc mage on the cell to the left of the player"),
+        ("GC-Craftax-v0", "item_map/LADDER_DOWN_up", "have a ladder down on the cell above the player"),
+        ("GC-Craftax-v0", "tools/iron_boots", "have iron boots"),
+        ("GC-Craftax-v0", "enchant/sword_ice", "have the sword enchanted with ice"),
+        ("GC-Craftax-v0", "dungeon_level/dlvl_3", "be on floor 3 below the surface"),
+        ("GC-Craftax-v0", "intrinsics/strength_4", "have 4 points of strength"),
+    ],
+)
+def test_goals_are_explained_in_words(env_id, goal, words):
+    skip_unless_installed(env_id)
+    task = make_task(env_id)
+    assert task.describe_goal(task.goals.encode(goal)) == words
+
+
+@pytest.mark.parametrize("env_id", ["GC-Craftax-v0", "GC-Craftax-Classic-v0", "GC-Gridworld-v0"])
+def test_no_two_goals_are_explained_alike(env_id):
+    skip_unless_installed(env_id)
+    task = make_task(env_id)
+    words = [task.describe_goal(task.goals.encode(name)) for name in task.goals.names]
+    assert len(set(words)) == len(words)
+    some = make_task(env_id, goals=task.goals.names[3:5])
+    assert some.describe_goal(some.goals.encode(1)) == words[4]
+
+
 def test_play_from_start_to_quit(monkeypatch):
     script = [key("right"), key("right"), pygame.event.Event(pygame.WINDOWEXPOSED), key("escape")]
     messages, panels = [], []
-    monkeypatch.setattr(pygame.event, "wait", lambda: script.pop(0))
+    monkeypatch.setattr(pygame.event, "wait", lambda timeout: script.pop(0))
     monkeypatch.setattr(Window, "show_message", lambda self, text: messages.append(text))
     monkeypatch.setattr(Window, "draw", lambda self, game: panels.append(game.panel()))
     play("GC-Gridworld-v0", goal="position/2-4", seed=0, env_kwargs=GRID)
     assert messages[0].startswith("compiling ...")
-    assert [panel[1][0].split()[1] for panel in panels] == ["0", "1", "2", "2"]
+    assert [panel[2][0].split()[1] for panel in panels] == ["0", "1", "2", "2"]
     assert panels[-1][0] == ("goal: position/2-4  (reached)", REACHED)
     assert not pygame.display.get_init()
 

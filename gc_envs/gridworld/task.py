@@ -77,7 +77,7 @@ class GridworldTask(Task[GridState]):
 
     def describe_goal(self, desired: np.ndarray) -> str:
         row, column = self.cells[int(np.argmax(desired))]
-        return f"stand on the cell in row {row} and column {column}, counted from 0 at the top left"
+        return f"stand in row {row}, column {column}, counted from 0 at the top left"
 
     def render(self, state: GridState, desired_goal: np.ndarray | None = None) -> np.ndarray:
         from gc_envs.gridworld.render import render_frame

@@ -33,7 +33,6 @@ class Window:
 
         self.pygame = pygame
         self.scales = {pygame.KMOD_SHIFT: 1 / 3, pygame.KMOD_ALT: 1 / 10}  # of a move while these keys are down
-        os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")  # SDL's OpenGL would end that of MuJoCo's frames
         pygame.display.init()
         if pygame.display.get_driver() in NO_SCREEN and "SDL_VIDEODRIVER" not in os.environ:
             raise pygame.error("no display found")  # instead of waiting for keys that nobody can press
