@@ -30,6 +30,7 @@ class SimulatedTask(Protocol):
     substeps: int
     num_start_uniforms: int
     settle_steps: int
+    start_tries: int
 
     def initial_state(self, uniform: np.ndarray) -> SimState: ...
     def valid_start(self, state: SimState) -> np.ndarray: ...
@@ -133,11 +134,17 @@ class MujocoSimulator:
         self._all = np.arange(num_envs)
 
     def reset(self, indices: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
-        """Sample start states until they are valid; each simulation draws from its own generator alone."""
+        """Sample start states until they are valid; each simulation draws from its own generator alone.
+
+        Raises:
+            RuntimeError: If a simulation has found no valid start after the task's `start_tries`.
+        """
         indices = np.asarray(indices)
         no_action = np.zeros((len(indices), *self.task.action_space.shape), np.float32)
         pending = np.arange(len(indices))  # positions in `indices`
-        while len(pending):
+        for _ in range(self.task.start_tries):
+            if not len(pending):
+                return
             sampled = indices[pending]
             uniform = np.stack([generators[int(i)].random(self.task.num_start_uniforms) for i in pending])
             self.batch.reset(sampled, self.task.initial_state(uniform))
@@ -146,6 +153,9 @@ class MujocoSimulator:
             for _ in range(self.task.settle_steps):
                 diverged |= self._step(sampled, no_action[pending])
             pending = pending[diverged | ~self.task.valid_start(self.batch.read(sampled))]
+        if len(pending):
+            task = type(self.task).__name__
+            raise RuntimeError(f"{task} found no valid start state among {self.task.start_tries} sampled ones")
 
     def step(self, indices: np.ndarray, actions: np.ndarray) -> np.ndarray:
         """Take one environment step; bool [n] says where the action is not finite or the simulation diverged.

@@ -49,6 +49,7 @@ class PhysicsTask(Task[SimState]):
     substeps = 20  # timesteps of the model in one environment step
     num_start_uniforms: int  # how many uniform numbers `initial_state` takes
     settle_steps = 0  # environment steps without action between `initial_state` and an episode's first observation
+    start_tries = 1000  # start states that a reset samples at most until `valid_start` accepts one
 
     def __init__(self, model: "mujoco.MjModel", *, backend: str = "auto", threads: int = 0) -> None:
         if threads < 0:
@@ -85,7 +86,12 @@ class PhysicsTask(Task[SimState]):
         return array_namespace(state.qpos).zeros_like(state.qpos[..., 0], dtype=bool)
 
     def valid_start(self, state: SimState) -> Array:
-        """Return whether an episode may start in the settled `state`, bool [...]; if not, another is sampled."""
+        """Return whether an episode may start in the settled `state`, bool [...]; if not, another is sampled.
+
+        After `start_tries` states that are not valid, MuJoCo C outside JAX raises RuntimeError. Inside JAX, where
+        nothing can be raised, the positions and sensors of the start state are NaN, so that its observation shows it
+        and every step from it counts as diverged.
+        """
         return array_namespace(state.qpos).ones_like(state.qpos[..., 0], dtype=bool)
 
     def markers(self, desired: np.ndarray, achieved: np.ndarray) -> tuple[Marker, ...]:
@@ -165,12 +171,15 @@ class PhysicsTask(Task[SimState]):
             state = self.simulate(self._sample_initial_state(state_key), 0)
             no_action = np.zeros(self.action_space.shape, np.float32)
             settled = jax.lax.fori_loop(0, self.settle_steps, lambda _, s: self.step(key, s, no_action), state)
-            return key, settled, self.valid_start(settled) & ~self.diverged(settled)
+            return key, settled, self.valid_start(settled) & ~self.diverged(settled), carry[3] + 1
 
         # The loop's first carry needs the right shapes and types only: a state that is not valid.
         placeholder = jax.tree.map(lambda x: x.astype(np.float32), self._sample_initial_state(key))
         placeholder = placeholder._replace(sensordata=jax.numpy.zeros(self.model.nsensordata))
-        return jax.lax.while_loop(lambda carry: ~carry[2], sample, (key, placeholder, np.False_))[1]
+        first = (key, placeholder, np.False_, np.int32(0))
+        _, state, valid, _ = jax.lax.while_loop(lambda carry: ~carry[2] & (carry[3] < self.start_tries), sample, first)
+        nowhere = [jax.numpy.where(valid, leaf, np.nan) for leaf in (state.qpos, state.sensordata)]
+        return state._replace(qpos=nowhere[0], sensordata=nowhere[1])
 
     def _sample_initial_state(self, key: Array) -> SimState:
         import jax

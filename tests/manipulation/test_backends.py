@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from manipulation.toy import XML, SettledPush, ToyPush
+from manipulation.toy import XML, NowherePush, SettledPush, ToyPush
 
 from gc_envs.manipulation import backends
 from gc_envs.manipulation.c_backend import MujocoBatch, MujocoSimulator
@@ -207,6 +207,16 @@ def test_other_starts_settle_and_are_sampled_until_they_are_valid(monkeypatch):
     assert (box[:, 1] > 0.02).all()
     assert len(np.unique(box[:, 1])) == 40
     assert (np.abs(box[:, 2] - 0.0299) > 1e-6).all(), "the box did not settle"
+
+
+@pytest.mark.parametrize("backend", ["c", pytest.param("mjx", marks=pytest.mark.slow)])
+def test_a_task_without_valid_starts_diverges(backend):
+    task = NowherePush(backend=backend)
+    reset = jax.jit(jax.vmap(task.reset), compiler_options=task.compiler_options)
+    state = reset(jax.random.split(KEY, 3))
+    assert np.isnan(state.qpos).all()
+    assert np.isnan(task.observe(state)).all()
+    assert np.asarray(task.diverged(state)).all()
 
 
 def test_mjx_takes_nearly_the_steps_of_c():

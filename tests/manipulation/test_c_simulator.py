@@ -10,7 +10,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
-from manipulation.toy import XML, SettledPush, ToyPush
+from manipulation.toy import XML, NowherePush, SettledPush, ToyPush
 
 from gc_envs.manipulation.c_backend import MujocoBatch, MujocoSimulator
 
@@ -89,6 +89,17 @@ def test_starts_settle_and_are_sampled_until_they_are_valid():
     kept = np.array(first) > 0.021
     assert 3 < kept.sum() < 17
     np.testing.assert_allclose(box[kept, 1], np.array(first)[kept], atol=1e-3)
+
+
+def test_a_task_without_valid_starts_is_named(monkeypatch):
+    tried = []
+    monkeypatch.setattr(
+        NowherePush, "initial_state", lambda self, u: tried.append(len(u)) or ToyPush.initial_state(self, u)
+    )
+    with pytest.raises(RuntimeError, match="^NowherePush found no valid start state among 7 sampled ones$"):
+        started(3, task=NowherePush)
+    assert tried == 7 * [3]
+    MujocoSimulator(NowherePush(), 3).reset(np.arange(0), [])  # nothing to start
 
 
 def test_only_the_given_simulations_move():

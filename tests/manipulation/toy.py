@@ -91,6 +91,15 @@ class SettledPush(ToyPush):
         return state.sensordata[..., 4] > 0.02
 
 
+class NowherePush(ToyPush):
+    """Accepts no start at all."""
+
+    start_tries = 7
+
+    def valid_start(self, state):
+        return state.sensordata[..., 4] > 9
+
+
 def planar(achieved, desired):
     xp = array_namespace(achieved, desired)
     return xp.sqrt(xp.sum((achieved - desired) ** 2, axis=-1))
