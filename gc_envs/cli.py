@@ -41,9 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 on success, 2 after an error (one line on stderr), 128 + n if training was stopped by signal n.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gc_envs"
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jax"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
+    gc_envs.use_compile_cache()
     try:
         with on_parse_error(raise_error):
             run_command(list(sys.argv[1:] if argv is None else argv))

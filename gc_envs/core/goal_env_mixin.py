@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from gc_envs.core.arrays import Array, array_namespace
+from gc_envs.core.arrays import NUMPY, Array, array_namespace
 from gc_envs.core.engine import Engine
 from gc_envs.core.episode import OnSuccess
 from gc_envs.core.goals import GoalSpace
@@ -69,7 +69,12 @@ class GoalEnvMixin(ABC):
 
         Returns:
             float32 [...].
+
+        Raises:
+            ValueError: For NumPy arrays that are no desired goals, such as several goals of a finite set at once.
         """
+        if isinstance(desired_goal, NUMPY):
+            self.task.goals.check_desired(desired_goal)
         return self.task.goals.reward(achieved_goal, desired_goal)
 
     def compute_terminated(self, achieved_goal: Array, desired_goal: Array, info: Any = None) -> Array:

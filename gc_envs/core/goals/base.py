@@ -84,6 +84,9 @@ class GoalSpace(ABC):
                 that is no goal.
         """
 
+    def check_desired(self, desired: np.ndarray) -> None:  # noqa: B027 - most spaces allow every array
+        """Raise ValueError where `desired` [..., D] are arrays that no desired goal can be."""
+
     @abstractmethod
     def index(self, desired: Array) -> Array:
         """Return the position of `desired` [..., D] in `names`, int32 [...]; -1 where it is not in the set."""

@@ -71,6 +71,15 @@ class FiniteGoals(GoalSpace):
             raise ValueError(f"a goal array must be one-hot of shape ({self.num_goals},), got shape {array.shape}")
         return array
 
+    def check_desired(self, desired: np.ndarray) -> None:
+        count = np.count_nonzero(as_bool(desired), axis=-1)
+        if (count != 1).any():
+            raise ValueError(
+                f"a desired goal is one-hot, got one with {count[count != 1].flat[0]} goals at once; to relabel with "
+                "Stable-Baselines3, use AchievedGoalHerReplayBuffer and SB3VecEnv of gc_envs.wrappers instead of "
+                "HerReplayBuffer, which makes all achieved goals desired at once"
+            )
+
     def index(self, desired: Array) -> Array:
         xp = array_namespace(desired)
         position = xp.astype(xp.argmax(desired, axis=-1), xp.int32)
