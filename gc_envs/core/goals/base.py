@@ -84,8 +84,12 @@ class GoalSpace(ABC):
                 that is no goal.
         """
 
-    def check_desired(self, desired: np.ndarray) -> None:  # noqa: B027 - most spaces allow every array
+    def check_desired(self, desired: np.ndarray) -> None:
         """Raise ValueError where `desired` [..., D] are arrays that no desired goal can be."""
+        (size,) = self.desired_space.shape
+        if desired.shape[-1:] != (size,):
+            reason = "" if self.supports_hindsight else "; what a state achieves is no such goal, so use no hindsight"
+            raise ValueError(f"desired goals of shape {desired.shape} given, expected [..., {size}]{reason}")
 
     @abstractmethod
     def index(self, desired: Array) -> Array:

@@ -72,6 +72,7 @@ class FiniteGoals(GoalSpace):
         return array
 
     def check_desired(self, desired: np.ndarray) -> None:
+        super().check_desired(desired)
         count = np.count_nonzero(as_bool(desired), axis=-1)
         if (count != 1).any():
             raise ValueError(
