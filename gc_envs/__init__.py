@@ -11,10 +11,11 @@ Importing this package registers the ids and loads nothing heavier than Gymnasiu
 
 from typing import Any
 
+from gc_envs.compile_cache import use_compile_cache
 from gc_envs.registration import make_task, register, register_all
 
 __version__ = "0.2.0.dev0"
-__all__ = ["evaluate", "make_task", "register"]
+__all__ = ["evaluate", "make_task", "register", "use_compile_cache"]
 
 register_all()
 

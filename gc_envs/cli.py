@@ -43,9 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 on success, 2 after an error (one line on stderr), 128 + n if it was stopped by signal n.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gc_envs"
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jax"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
+    gc_envs.use_compile_cache()
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # for ids such as my_module:MyTask; last, so that its files hide no packages
     words = list(sys.argv[1:] if argv is None else argv)

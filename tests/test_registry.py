@@ -390,6 +390,31 @@ def test_entry_points_give_each_argument_to_whom_it_is_for(make):
         gc_envs.make_task("GC-Gridworld-v0", sise=5)
 
 
+@pytest.mark.parametrize(
+    ("env_id", "kwargs", "message"),
+    [
+        ("GC-Gridworld-v0", {"size": 5, "goals": [0, 1]}, "AchievedGoalHerReplayBuffer and SB3VecEnv of gc_envs.wrap"),
+        ("GC-NoisySeek-v0", {}, "; what a state achieves is no such goal, so use no hindsight"),
+    ],
+)
+def test_stable_baselines3s_own_hindsight_is_refused_where_it_makes_no_goals(env_id, kwargs, message):
+    sb3 = pytest.importorskip("stable_baselines3")
+    env = gymnasium.make(env_id, horizon=HORIZON, **kwargs)
+    algorithm = sb3.DQN if isinstance(env.action_space, gymnasium.spaces.Discrete) else sb3.SAC
+    model = algorithm("MultiInputPolicy", env, replay_buffer_class=sb3.HerReplayBuffer, learning_starts=2 * HORIZON)
+    with pytest.raises(ValueError, match=message):
+        model.learn(40)
+
+
+def test_a_desired_goal_that_is_not_one_hot_is_refused():
+    env = gymnasium.make("GC-Gridworld-v0", size=5)
+    achieved = np.zeros((2, env.goals.num_goals), np.float32)
+    for count in (0, 2):
+        desired = achieved + (np.arange(env.goals.num_goals) < count)
+        with pytest.raises(ValueError, match=f"^a desired goal is one-hot, got one with {count} goals at once"):
+            env.compute_reward(achieved, desired, [{}] * 2)
+
+
 def test_a_missing_extra_names_the_pip_command(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(

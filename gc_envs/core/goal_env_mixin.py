@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
-from gc_envs.core.arrays import Array, array_namespace
+from gc_envs.core.arrays import NUMPY, Array, array_namespace
 from gc_envs.core.engine import Engine
 from gc_envs.core.episode import OnSuccess
 from gc_envs.core.goals import GoalSpace
@@ -87,10 +87,10 @@ class GoalEnvMixin(ABC):
             float32 [...]; see `GoalSpace.evaluate` for integers, NaN and infinity.
 
         Raises:
-            ValueError: For NumPy arrays of desired goals that name several goals of a finite set at once.
+            ValueError: For NumPy arrays that are no desired goals, such as several goals of a finite set at once.
         """
-        if isinstance(desired_goal, np.ndarray):
-            self.task.goals.check_desired(desired_goal)
+        if isinstance(desired_goal, NUMPY):
+            self.task.goals.check_desired(np.asarray(desired_goal))
         return self.task.goals.reward(achieved_goal, desired_goal)
 
     def compute_terminated(self, achieved_goal: Array, desired_goal: Array, info: Any = None) -> Array:

@@ -15,7 +15,7 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AsyncVectorEnv, VectorEnv
 
 from gc_envs.core.vector_env import masked
-from gc_envs.wrappers.common import EpisodeVectorWrapper
+from gc_envs.wrappers.common import EpisodeVectorWrapper, check_single
 from gc_envs.wrappers.goal_evaluator import GoalEvaluator, Success
 
 __all__ = ["AllGoalsInfo", "AllGoalsInfoVector"]
@@ -26,7 +26,9 @@ class AllGoalsInfo(gymnasium.Wrapper, RecordConstructorArgs):
 
     `info["all_goals"]` is `{"achieved": bool [G], "reward": float32 [G]}` for the returned observation. `info["goal"]`
     is the index of the desired goal in the set, -1 where it is not in the set. `info["is_success"]` says whether the
-    goal that was desired before the step now holds. These entries replace the environment's own.
+    goal that was desired before the step now holds. These entries replace the environment's own, except that
+    `is_success` of this package's environments stays as it is where no `success` is given, for `set_goal` can change
+    their desired goal between two steps.
 
     Args:
         env: An environment with `achieved_goal` and `desired_goal` in its observations and with `compute_reward`, the
@@ -59,6 +61,7 @@ class AllGoalsInfo(gymnasium.Wrapper, RecordConstructorArgs):
         success: Success | None = None,
         seed: int = 0,
     ) -> None:
+        check_single(self, env)
         RecordConstructorArgs.__init__(self, goals=goals, success=success, seed=seed)
         gymnasium.Wrapper.__init__(self, env)
         self._evaluator = GoalEvaluator(env, goals, success, seed)
@@ -77,12 +80,14 @@ class AllGoalsInfo(gymnasium.Wrapper, RecordConstructorArgs):
         self._desired = np.array(observation["desired_goal"])
         achieved = np.asarray(observation["achieved_goal"])
         outcome = self._evaluator.report(achieved[None], success_goal[None], self._desired[None], info)
-        return {
+        result = {
             **info,
             "all_goals": {key: value[0] for key, value in outcome["all_goals"].items()},
-            "is_success": bool(outcome["is_success"][0]),
             "goal": int(outcome["goal"][0]),
         }
+        if "is_success" in outcome:
+            result["is_success"] = bool(outcome["is_success"][0])
+        return result
 
 
 class AllGoalsInfoVector(EpisodeVectorWrapper):

@@ -92,6 +92,31 @@ def _goal_source(env: Environment) -> np.ndarray | GoalSpace:
     return source
 
 
+def check_single(wrapper: gymnasium.Wrapper, env: Any) -> None:
+    """Check that `env`, which `wrapper` is given, is a single environment.
+
+    Raises:
+        TypeError: If it is not; for a vector environment the message names the wrapper's vector form.
+    """
+    name = type(wrapper).__name__
+    if isinstance(env, VectorEnv):
+        raise TypeError(f"{name} takes a single environment, got the vector environment {env}: use {name}Vector")
+    if not isinstance(env, gymnasium.Env):
+        raise TypeError(f"{name} takes a gymnasium.Env, got {env!r}")
+
+
+def mask_array(mask: Any, num_envs: int) -> np.ndarray:
+    """Return a copy of a reset mask, bool [N]; None stands for all environments.
+
+    Raises:
+        ValueError: For another shape or type, or a mask without a True in it.
+    """
+    array = np.ones(num_envs, bool) if mask is None else np.array(mask)
+    if array.shape != (num_envs,) or array.dtype != bool or not array.any():
+        raise ValueError(f"reset_mask must be bool [{num_envs}] with a True in it, got {array.dtype} {array.shape}")
+    return array
+
+
 class StepMasks(NamedTuple):
     """What a step did to each environment."""
 
@@ -104,26 +129,31 @@ class EpisodeVectorWrapper(VectorWrapper):
     """A vector wrapper that knows in which environments an episode begins or ends, in any autoreset mode.
 
     Raises:
-        TypeError: If `env` does not name its autoreset mode, or its arrays are not NumPy's.
+        TypeError: If `env` is no vector environment, does not name its autoreset mode, or its arrays are not NumPy's.
     """
 
     def __init__(self, env: VectorEnv) -> None:
+        name = type(self).__name__
+        if not isinstance(env, VectorEnv):
+            single = f": use {name.removesuffix('Vector')} for a single one" if isinstance(env, gymnasium.Env) else ""
+            raise TypeError(f"{name} takes a vector environment, got {env!r}{single}")
         super().__init__(env)
         mode = env.metadata.get("autoreset_mode")
         if not isinstance(mode, AutoresetMode):
             raise TypeError(f"metadata['autoreset_mode'] of {env} must be an AutoresetMode, got {mode!r}")
         library = getattr(env.unwrapped, "array", "numpy")
         if library != "numpy":
-            raise TypeError(f"{type(self).__name__} works on NumPy arrays: make {env} without array={library!r}")
+            raise TypeError(f"{name} works on NumPy arrays: make {env} without array={library!r}")
         self._done = np.zeros(self.num_envs, bool)  # [N], where the last step ended the episode
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         options = dict(options or {})  # a copy: Gymnasium's vector environments take the mask out of theirs
-        mask = options.get("reset_mask")
+        mask = mask_array(options.get("reset_mask"), self.num_envs)
+        if options.get("reset_mask") is not None:
+            options["reset_mask"] = mask.copy()
         observations, infos = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
-        mask = np.ones_like(self._done) if mask is None else mask.copy()
         self._done = self._done & ~mask
         return self._on_reset(observations, infos, mask)
 

@@ -16,7 +16,7 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from gc_envs.wrappers.common import Environment, EpisodeVectorWrapper, goal_dictionary_of
+from gc_envs.wrappers.common import Environment, EpisodeVectorWrapper, check_single, goal_dictionary_of
 
 __all__ = ["FlattenGoal", "FlattenGoalVector"]
 
@@ -44,6 +44,7 @@ class FlattenGoal(gymnasium.ObservationWrapper, RecordConstructorArgs):
     """
 
     def __init__(self, env: gymnasium.Env, parts: Sequence[str] = PARTS) -> None:
+        check_single(self, env)
         RecordConstructorArgs.__init__(self, parts=parts)
         gymnasium.ObservationWrapper.__init__(self, env)
         self.parts = tuple(parts)

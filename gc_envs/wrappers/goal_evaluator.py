@@ -43,6 +43,7 @@ class GoalEvaluator:
                 f"compute_reward of {env} takes one pair of goals, not a batch: it is called "
                 f"{len(self.goals)} times for every state"
             )
+        self._keeps_success = own is not None and success is None
         self._success = success or (own.success if own else self._by_reward(probes))
         success_shape = np.asarray(self._success(*self._pairs(probes))).shape
         if success_shape != (len(probes) * len(self.goals),):
@@ -63,20 +64,22 @@ class GoalEvaluator:
             info: The info that `compute_reward` gets.
 
         Returns:
-            `all_goals` with `achieved` bool [B, G] and `reward` float32 [B, G], `is_success` bool [B] and `goal` int32
-            [B], -1 where the goal is not in the set.
+            `all_goals` with `achieved` bool [B, G] and `reward` float32 [B, G], `goal` int32 [B], -1 where the goal is
+            not in the set, and, unless the environment's own is right, `is_success` bool [B].
         """
         shape = (len(achieved), len(self.goals))
         pairs = self._pairs(achieved)
         same = (desired[:, None] == self.goals).reshape(*shape, -1).all(axis=-1)
-        return {
+        report = {
             "all_goals": {
                 "achieved": np.asarray(self._success(*pairs), bool).reshape(shape),
                 "reward": self._rewards(*pairs, info or {}).astype(np.float32).reshape(shape),
             },
-            "is_success": np.asarray(self._success(achieved, success_goal), bool),
             "goal": np.where(same.any(axis=-1), same.argmax(axis=-1), -1).astype(np.int32),
         }
+        if not self._keeps_success:
+            report["is_success"] = np.asarray(self._success(achieved, success_goal), bool)
+        return report
 
     def _pairs(self, achieved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return all pairs of `achieved` [B, d] with a goal, as [B * G, d] and [B * G, D]."""

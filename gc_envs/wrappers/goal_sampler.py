@@ -21,9 +21,11 @@ from gc_envs.wrappers.common import (
     EpisodeVectorWrapper,
     before_reset,
     check_all_goals,
+    check_single,
     goal_array,
     goal_dictionary_of,
     lookup,
+    mask_array,
 )
 from gc_envs.wrappers.goal_evaluator import check_goals
 
@@ -82,6 +84,7 @@ class GoalSampler(gymnasium.Wrapper, RecordConstructorArgs):
         goals: Sequence[Any] | np.ndarray | None = None,
         weights: Weights = favour_intermediate,
     ) -> None:
+        check_single(self, env)
         RecordConstructorArgs.__init__(self, rule=rule, goals=goals, weights=weights)
         gymnasium.Wrapper.__init__(self, env)
         self._chooser = GoalChooser(env, rule, goals, weights)
@@ -143,8 +146,8 @@ class GoalSamplerVector(EpisodeVectorWrapper):
         self._chooser.seed(seed)
         options = dict(options or {})
         if options.get("goal") is None and options.get("goals") is None:
-            mask = options.get("reset_mask")
-            options["goals"] = self._chooser.choose_where(np.ones(self.num_envs, bool) if mask is None else mask)
+            mask = mask_array(options.get("reset_mask"), self.num_envs)
+            options["goals"] = self._chooser.choose_where(mask)
         return super().reset(seed=seed, options=options)
 
     def _on_reset(self, observations: Any, infos: dict[str, Any], mask: np.ndarray) -> tuple[Any, dict[str, Any]]:
@@ -228,16 +231,14 @@ class GoalChooser:
         if self._rule != "success":
             return np.ones(len(self.candidates))
         weights = np.asarray(self._weigh(lookup(self._env, "success_rates")), float)
-        if (
-            weights.shape != self._seen.shape
-            or not np.isfinite(weights).all()
-            or weights.min() < 0
-            or not weights.any()
-        ):
-            raise ValueError(
-                f"weights must be {len(self._seen)} finite numbers >= 0, not all zero; got {weights.shape}, "
-                f"{weights.ravel()[:5].tolist()}"
-            )
+        rule = f"weights must be {len(self._seen)} finite numbers >= 0, not all zero"
+        if weights.shape != self._seen.shape:
+            raise ValueError(f"{rule}; got an array of shape {weights.shape}")
+        wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+        if len(wrong):
+            raise ValueError(f"{rule}; got {weights[wrong[0]]} for goal {wrong[0]}")
+        if not weights.any():
+            raise ValueError(f"{rule}; got zeros alone")
         return weights
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
-from gc_envs.wrappers.common import EpisodeVectorWrapper, before_reset, goal_array
+from gc_envs.wrappers.common import EpisodeVectorWrapper, before_reset, check_single, goal_array
 
 __all__ = ["GoalStatistics", "GoalStatisticsVector"]
 
@@ -76,7 +76,9 @@ class GoalStatistics(_StatisticsMixin, gymnasium.Wrapper, RecordConstructorArgs)
     reaches the goal, and a failure when the episode ends before, by termination or truncation. What does not count:
     goals that follow in the same episode (`on_success="resample"`), a pending episode that is reset before its end, a
     goal that merely holds at the start, and a goal outside the set (`info["goal"]` -1), as a continuous goal space
-    samples it unless a `GoalSampler` chooses. This is the success that arXiv 2605.23551 reports while training.
+    samples it unless a `GoalSampler` chooses. arXiv 2605.23551 counts the same attempts while training, but forgets
+    otherwise: each update of the learner multiplies the weight of all past attempts, at any goal, by .999, and a goal
+    that was never tried counts as never reached. The learners of this package report that number.
 
     Args:
         env: An environment with `info["goal"]` and `info["is_success"]`: one of this package, or an `AllGoalsInfo`.
@@ -95,6 +97,7 @@ class GoalStatistics(_StatisticsMixin, gymnasium.Wrapper, RecordConstructorArgs)
     """
 
     def __init__(self, env: gymnasium.Env, forgetting: float = 0.99) -> None:
+        check_single(self, env)
         RecordConstructorArgs.__init__(self, forgetting=forgetting)
         gymnasium.Wrapper.__init__(self, env)
         self._record = GoalRecord(len(goal_array(env)), forgetting)

@@ -13,7 +13,14 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
-from gc_envs.wrappers.common import Environment, EpisodeVectorWrapper, before_reset, check_all_goals, num_goals
+from gc_envs.wrappers.common import (
+    Environment,
+    EpisodeVectorWrapper,
+    before_reset,
+    check_all_goals,
+    check_single,
+    num_goals,
+)
 
 __all__ = ["PerGoalReward", "PerGoalRewardVector"]
 
@@ -37,6 +44,7 @@ class PerGoalReward(gymnasium.Wrapper, RecordConstructorArgs):
     """
 
     def __init__(self, env: gymnasium.Env) -> None:
+        check_single(self, env)
         RecordConstructorArgs.__init__(self)
         gymnasium.Wrapper.__init__(self, env)
         self.reward_space, self.reward_dim = _declare(env)

@@ -20,7 +20,11 @@ PUSH = "GC-PandaPush-v0"
         ({"backend": "bullet"}, ValueError, r"backend='bullet' is not one of \['auto', 'c', 'mjx', 'warp'\]"),
         ({"num_anchor_goals": 0}, ValueError, "num_anchor_goals must be at least 1, got 0"),
         ({"threads": -1}, ValueError, "threads must be at least 0, got -1"),
-        ({"gravity": 3}, TypeError, "GC-PandaPush-v0 got an unexpected keyword argument 'gravity'; it takes: num"),
+        (
+            {"gravity": 3},
+            TypeError,
+            "GC-PandaPush-v0 got an unexpected keyword argument 'gravity'; it takes: num_anchor_goals, backend",
+        ),
         ({"threads": "two"}, TypeError, "GC-PandaPush-v0: threads must be int, got 'two'"),
         ({"num_anchor_goals": 2.5}, TypeError, "GC-PandaPush-v0: num_anchor_goals must be int, got 2.5"),
         ({"num_anchor_goals": True}, TypeError, "GC-PandaPush-v0: num_anchor_goals must be int, got True"),

@@ -8,6 +8,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from probes import LEFT, RIGHT, ChainTask
 
+import gc_envs.wrappers
 import gc_envs.wrappers.goal_sampler as module
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
@@ -222,6 +223,38 @@ def test_bad_arguments_are_refused(chain):
         env = GoalSampler(GoalStatistics(chain), "success", weights=lambda rates, wrong=wrong: wrong)
         with pytest.raises(ValueError, match="weights must be 3 finite numbers >= 0, not all zero; got"):
             env.reset()
+
+
+def test_a_mask_may_be_a_list_and_wrong_ones_are_refused():
+    envs = GoalVectorEnv(CHAIN, 3, autoreset_mode=AutoresetMode.DISABLED)
+    envs = GoalSamplerVector(GoalStatisticsVector(envs), "cycle", goals=CELLS)
+    assert envs.reset(seed=0)[1]["goal"].tolist() == [0, 1, 2]
+    assert envs.reset(options={"reset_mask": [False, True, False]})[1]["goal"].tolist() == [0, 0, 2]
+    for wrong in ([True, False], [0, 1, 0], [False] * 3):
+        with pytest.raises(ValueError, match="^reset_mask must be bool .3. with a True in it, got"):
+            envs.reset(options={"reset_mask": wrong})
+    statistics = GoalStatisticsVector(GoalVectorEnv(CHAIN, 2, autoreset_mode=AutoresetMode.DISABLED))
+    statistics.reset(seed=0)
+    statistics.reset(options={"reset_mask": [False, True]})
+
+
+def test_the_weight_that_divides_by_zero_is_named(chain):
+    def inverse(rates):
+        with np.errstate(divide="ignore"):
+            return 1 / np.nan_to_num(rates)
+
+    with pytest.raises(ValueError, match="weights must be 3 finite numbers >= 0, not all zero; got inf for goal 0"):
+        GoalSampler(GoalStatistics(chain), "success", weights=inverse).reset()
+
+
+@pytest.mark.parametrize("name", ["AllGoalsInfo", "FlattenGoal", "GoalSampler", "GoalStatistics", "PerGoalReward"])
+def test_each_form_of_a_wrapper_names_the_other(chain, name):
+    single, vector = getattr(gc_envs.wrappers, name), getattr(gc_envs.wrappers, f"{name}Vector")
+    arguments = ([0],) if name == "AllGoalsInfo" else ()
+    with pytest.raises(TypeError, match=f"^{name} takes a single environment, .* use {name}Vector$"):
+        single(GoalVectorEnv(CHAIN, 2), *arguments)
+    with pytest.raises(TypeError, match=f"^{name}Vector takes a vector environment, .* use {name} for a single one$"):
+        vector(chain, *arguments)
 
 
 def test_examples_in_the_docstrings_run():

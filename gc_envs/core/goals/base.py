@@ -57,10 +57,6 @@ class GoalSpace(ABC):
         index = int(self.index(desired))
         return f"reach {self.names[index] if index >= 0 else point_text(desired)}"
 
-    def check_desired(self, desired: np.ndarray) -> None:
-        """Raise ValueError for an array [..., D] that is no desired goal but could be taken for one."""
-        return
-
     def all_achieved(self, achieved: Array, desired: Array) -> Array:
         """Return which goals of the all-goals set hold, bool [..., G]."""
         return self.evaluate_all(achieved, desired)[0]
@@ -96,6 +92,13 @@ class GoalSpace(ABC):
             ValueError: For an unknown name (the message lists the nearest ones), an index out of range, or an array
                 that is no goal.
         """
+
+    def check_desired(self, desired: np.ndarray) -> None:
+        """Raise ValueError where `desired` [..., D] are arrays that no desired goal can be."""
+        (size,) = self.desired_space.shape
+        if desired.shape[-1:] != (size,):
+            reason = "" if self.supports_hindsight else "; what a state achieves is no such goal, so use no hindsight"
+            raise ValueError(f"desired goals of shape {desired.shape} given, expected [..., {size}]{reason}")
 
     @abstractmethod
     def index(self, desired: Array) -> Array:

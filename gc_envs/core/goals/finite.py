@@ -43,15 +43,6 @@ class FiniteGoals(GoalSpace):
         success = xp.any(xp.logical_and(as_bool(achieved), as_bool(desired)), axis=-1)
         return success, as_float32(success)
 
-    def check_desired(self, desired: np.ndarray) -> None:
-        """Raise ValueError for a multi-hot array, such as an achieved goal: reaching any of its goals would pay."""
-        most = np.max(np.sum(as_bool(np.asarray(desired)), axis=-1), initial=0)
-        if most > 1:
-            raise ValueError(
-                f"a desired goal names one goal, got one with {most}: achieved goals name all that hold, so relabel "
-                "with one of them, as gc_envs.wrappers.AchievedGoalHerReplayBuffer over SB3VecEnv does"
-            )
-
     def evaluate_all(self, achieved: Array, desired: Array) -> tuple[Array, Array]:
         held = as_bool(achieved)
         return held, as_float32(held)
@@ -79,6 +70,16 @@ class FiniteGoals(GoalSpace):
         if array.shape != (self.num_goals,) or array.sum() != 1 or not np.isin(array, (0, 1)).all():
             raise ValueError(f"a goal array must be one-hot of shape ({self.num_goals},), got shape {array.shape}")
         return array
+
+    def check_desired(self, desired: np.ndarray) -> None:
+        super().check_desired(desired)
+        count = np.count_nonzero(as_bool(desired), axis=-1)
+        if (count != 1).any():
+            raise ValueError(
+                f"a desired goal is one-hot, got one with {count[count != 1].flat[0]} goals at once; to relabel with "
+                "Stable-Baselines3, use AchievedGoalHerReplayBuffer and SB3VecEnv of gc_envs.wrappers instead of "
+                "HerReplayBuffer, which makes all achieved goals desired at once"
+            )
 
     def index(self, desired: Array) -> Array:
         xp = array_namespace(desired)
