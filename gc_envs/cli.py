@@ -86,7 +86,9 @@ def run_command(argv: list[str]) -> None:
 
 def known_flags(argv: list[str]) -> list[str]:
     """Return the flags that the words after `gc-envs` may have."""
-    documented: list[Any] = [COMMANDS[argv[0]]] if argv[0] in COMMANDS else []
+    if argv[0] not in COMMANDS:
+        return ["--help", "--version"]
+    documented: list[Any] = [COMMANDS[argv[0]]]
     if argv[0] == "train":
         agent = next((word for word in argv if word in LEARNERS), None)
         documented += [TrainOptions, *([get_learner(agent).config_class] if agent else [])]

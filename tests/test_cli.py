@@ -265,7 +265,7 @@ TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
         (["benchmark", "nothing"], "unknown benchmark 'nothing'"),
         ([], "no command; known: list, goals, train"),
         (["lsit"], "unknown command 'lsit'; known: list, goals, train"),
-        (["--verison"], "unrecognized arguments: --verison"),
+        (["--verison"], "unrecognized arguments: --verison; did you mean --version?"),
         (["list", "--colour"], "unrecognized arguments: --colour"),
         (["goals", "nothing_here:Task"], "run from the folder that has nothing_here.py, or install it"),
         (["goals", ":"], "unknown environment id ':'"),
