@@ -12,6 +12,7 @@ Importing this package registers the ids and loads nothing heavier than Gymnasiu
 from typing import Any
 
 from gc_envs.compile_cache import use_compile_cache
+from gc_envs.core import forking  # noqa: F401, watches for forks from now on
 from gc_envs.registration import make_task, register, register_all
 
 __version__ = "0.2.0.dev0"

@@ -5,7 +5,7 @@ a `BatchEnv`, and the functions here, written once in array-API code, say what r
 mean over either. Letters: N environments, D numbers in a desired goal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -176,6 +176,19 @@ def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
         values = [map_leaves(function, value) for value in tree]
         return type(tree)(*values) if hasattr(tree, "_fields") else tuple(values)
     return function(tree)
+
+
+def check_arrays(given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Raise ValueError for the first array of a saved state that has no equal in `own`, that of an environment."""
+    for name in {**own, **given}:
+        found, needed = _kind(given.get(name)), _kind(own.get(name))
+        if found != needed:
+            raise ValueError(f"this state's {name} is {found}, and the environment's is {needed}")
+
+
+def _kind(array: Any) -> str:
+    """Return the dtype and the shape of an array in words."""
+    return f"{array.dtype} {tuple(array.shape)}" if hasattr(array, "dtype") else type(array).__name__
 
 
 def take(tree: Any, index: int) -> Any:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from gc_envs.core.engine import Report, Rules, StepReport, map_leaves, reset_envs, set_goals, step_envs
+from gc_envs.core.engine import Report, Rules, StepReport, check_arrays, map_leaves, reset_envs, set_goals, step_envs
 from gc_envs.core.episode import EnvState, OnSuccess
 from gc_envs.core.forking import check_fork
 from gc_envs.core.func_env import FuncGoalEnv, default_pool
@@ -81,10 +81,12 @@ class JaxEngine:
         return Report(*self._convert(report))
 
     def set_goal(self, mask: np.ndarray, desired: np.ndarray) -> Report:
+        check_fork()
         self.envs, report = self._set_goals(self.envs, mask, desired)
         return Report(*self._convert(report))
 
     def step(self, actions: Any) -> StepReport:
+        check_fork()
         before = self._task_states() if self.history else None
         waiting = self.done
         self.envs, report = self._step(self.envs, self.done, actions)
@@ -109,6 +111,8 @@ class JaxEngine:
         return {"envs": to_numpy(self.envs), "done": np.array(self.done)}
 
     def set_state(self, state: dict[str, Any]) -> None:
+        keys, done = np.zeros((len(self.done), 2), np.uint32), np.zeros(len(self.done), bool)
+        check_arrays(_by_path(state), _by_path({"envs": jax.eval_shape(self.env.zeros, keys), "done": done}))
         self.envs = jax.device_put(to_numpy(state["envs"]), self.device)
         self.done = state["done"].copy()
         if self.history:
@@ -134,6 +138,11 @@ class JaxEngine:
         if mode is AutoresetMode.DISABLED:
             return np.zeros(len(waiting), bool)
         return np.asarray(waiting if mode is AutoresetMode.NEXT_STEP else self.done)
+
+
+def _by_path(tree: Any) -> dict[str, Any]:
+    """Return the arrays of `tree` by their places in it."""
+    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
 
 
 def to_numpy(tree: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from gc_envs.core.batch_simulator import BatchSimulator
-from gc_envs.core.engine import Report, Rules, StepReport, reset_envs, set_goals, step_envs
+from gc_envs.core.engine import Report, Rules, StepReport, check_arrays, reset_envs, set_goals, step_envs
 from gc_envs.core.episode import EnvState, Episode, OnSuccess
 from gc_envs.core.goals import GoalSpace
 from gc_envs.core.simulator_env import SimulatorGoalEnv
@@ -27,12 +27,13 @@ class NumpyEngine:
         self.env = SimulatorGoalEnv(simulator, goals, horizon, on_success)
         self.rules = rules
         self.envs: EnvState | None = None
+        self._ready = False  # whether there are episodes; a first reset may fail to find valid start states
         self.done = np.zeros(num_envs, bool)
         self.num_diverged = np.zeros(num_envs, np.int32)
 
     @property
     def started(self) -> bool:
-        return self.envs is not None
+        return self._ready
 
     @property
     def keys(self) -> np.ndarray | None:
@@ -44,7 +45,7 @@ class NumpyEngine:
     def reset_where(self, mask: np.ndarray, desired: np.ndarray, given: np.ndarray) -> Report:
         assert self.envs is not None
         self.envs, report = reset_envs(self.env, self.rules, self.envs, mask, desired, given)
-        self.done = self.done & ~mask
+        self.done, self._ready = self.done & ~mask, True
         return report
 
     def set_goal(self, mask: np.ndarray, desired: np.ndarray) -> Report:
@@ -72,6 +73,15 @@ class NumpyEngine:
         }  # fmt: skip
 
     def set_state(self, state: dict[str, Any]) -> None:
+        blank = self.env.zeros(np.zeros((len(self.done), 2), np.uint32))
+        check_arrays(
+            state,
+            {
+                "simulator": self.env.simulator.get_state(), "desired": blank.episode.desired,
+                "clock": blank.episode.clock, "keys": blank.key, "done": self.done,
+            },
+        )  # fmt: skip
+        self._ready = True
         self.env.simulator.set_state(state["simulator"])
         desired = state["desired"].copy()
         episode = Episode(desired, self.env.goals.index(desired), state["clock"].copy())

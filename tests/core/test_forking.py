@@ -43,3 +43,16 @@ def test_mujoco_runs_in_forked_processes():
     pytest.importorskip("mujoco")
     result = run("GC-PandaReach-v0", "numpy")
     assert "stepped" in result.stdout, result.stderr
+
+
+def test_a_process_that_forks_after_others_used_jax_is_told_so_too():
+    program = (
+        "import gc_envs, jax, multiprocessing\n"
+        "jax.numpy.zeros(3).sum()\n"
+        "def make():\n    gc_envs.make_task('GC-Gridworld-v0')\n"
+        "process = multiprocessing.get_context('fork').Process(target=make)\n"
+        "process.start(); process.join(60); print('ended', process.exitcode)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert "ended 1" in result.stdout
+    assert 'context="spawn"' in result.stderr

@@ -106,15 +106,15 @@ def test_goals_and_starts_differ_between_episodes_and_never_hold_at_first():
     assert len(np.unique(np.concatenate(starts))) == len(np.unique(np.concatenate(goals))) == 4 * NUM_ENVS
 
 
-def test_a_step_that_diverges_ends_an_environment_where_it_is_and_are_counted():
+def test_a_step_that_diverges_truncates_its_episode_where_it_is_and_is_counted():
     envs = GoalVectorEnv(PointTask(), 2, horizon=100, autoreset_mode=AutoresetMode.SAME_STEP)
     envs.reset(seed=0)
     for _ in range(8):
-        observation, _, terminated, _, info = envs.step(np.float32([[1], [0]]))
-        assert not terminated[1]
-        if terminated[0]:
+        observation, _, terminated, truncated, info = envs.step(np.float32([[1], [0]]))
+        assert not terminated.any()
+        if truncated[0]:
             break
-    assert info["diverged"].tolist() == terminated.tolist() == [True, False]
+    assert info["diverged"].tolist() == truncated.tolist() == [True, False]
     assert 4 < info["final_obs"][0]["observation"][0] <= 5
     assert -1 <= observation["observation"][0, 0] < 1
     envs.step(np.float32([[0], [np.nan]]))

@@ -1,5 +1,6 @@
 """The vector environment: Gymnasium's own SyncVectorEnv is the measure, for every autoreset mode."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -477,6 +478,10 @@ def test_a_state_of_another_environment_is_refused_and_nothing_is_lost(grid_task
             ValueError, match=r"this is a state of . x \w+Task with .* and the environment is 2 x Gridworld"
         ):
             envs.set_state(state)
+    broken = copy.deepcopy(before)
+    broken["engine"]["done"] = np.zeros(3, bool)
+    with pytest.raises(ValueError, match=r"state's \['done'\] is bool \(3,\), and the environment's is bool \(2,\)"):
+        envs.set_state(broken)
     for junk in (None, {}, {"engine": before["engine"]}, [before]):
         with pytest.raises(ValueError, match="set_state takes what get_state returned"):
             envs.set_state(junk)

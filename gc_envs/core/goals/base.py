@@ -48,8 +48,9 @@ class GoalSpace(ABC):
     def evaluate(self, achieved: Array, desired: Array) -> tuple[Array, Array]:
         """Return success and reward of `achieved` [..., d] under `desired` [..., D], bool and float32 [...].
 
-        Integers are evaluated as float32. A pair with NaN or infinity in it is no success, and its reward is the least
-        that there is: -inf where the reward is minus a distance.
+        Integers are evaluated as float32. NaN and infinity reach nothing: a point with one in it is no success, and its
+        reward is the least that there is, -inf where the reward is minus a distance; of a finite set, that entry counts
+        as a goal that does not hold.
         """
 
     def describe(self, desired: np.ndarray) -> str:
