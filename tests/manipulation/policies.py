@@ -55,7 +55,8 @@ def pick_and_place(observation):
     seen, goal = observation["observation"], observation["desired_goal"]
     tip, width, item = seen[..., :3], seen[..., 6:7], seen[..., 7:10]
     aside = np.linalg.norm(tip[..., :2] - item[..., :2], axis=-1, keepdims=True)
-    around = (aside < 0.01) & (np.abs(tip[..., 2:] - item[..., 2:]) < 0.01)
+    closed = width < 0.055
+    around = (aside < np.where(closed, 0.025, 0.01)) & (np.abs(tip[..., 2:] - item[..., 2:]) < 0.01)
     held = around & (width < 0.045)
     open_enough = width > 0.06
     down = (aside < 0.01) & (open_enough | (tip[..., 2:] < item[..., 2:] + 0.03))
