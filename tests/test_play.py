@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 from typing import Any
 
 import gymnasium
@@ -97,7 +98,7 @@ def test_commands_yield_to_the_games_keys():
 
 def test_moves_goals_and_end(window, game):
     assert game.panel()[0] == ("goal: position/2-4", PENDING)
-    assert game.panel()[1] == ("Stand in row 2, column 4, counted from 0 at the top left.", FAINT)
+    assert game.panel()[1] == ("Stand in row 2, column 4, counted from 0 at the top left.", TEXT)
     for name in ("right", "d"):
         assert window.handle(key(name), game)
     assert game.steps == 2
@@ -158,7 +159,9 @@ def test_pairs_of_coordinates_by_tab_and_digits(window):
     np.testing.assert_allclose(game.observation["observation"], [1, 1, -1, 1 / 3, -0.1], rtol=1e-6)
     assert ("keys act on: x1, x2", TEXT) in game.panel()
     assert game.steps == 6
-    goal = [float(x) for x in start[0][0].removeprefix("goal: (").removesuffix(")").split(", ")]
+    said = " ".join(line for line, colour in start if colour == PENDING)
+    numbers = said.removeprefix("goal: be within 0.1 of (").removesuffix(") along every axis")
+    goal = [float(x) for x in numbers.split(", ")]
     np.testing.assert_allclose(goal, game.observation["desired_goal"], atol=5e-3)
     window.handle(key("n"), game)
     assert game.observation["desired_goal"] in game.env.goals.anchors
@@ -173,6 +176,21 @@ def test_a_long_goal_is_wrapped():
     assert max(len(line) for line, _ in game.panel()) <= 60
 
 
+def test_points_are_shown_once_with_their_unit_and_no_line_leaves_the_panel():
+    skip_unless_installed("GC-HandReach-v0")
+    for env_id in ("GC-PandaPush-v0", "GC-HandReach-v0"):
+        game = Game(env_id, None, 0, {"backend": "c"})
+        panel = game.panel()
+        assert sum("goal: " in line for line, _ in panel) == 1
+        assert not any(line[0] == "(" for line, _ in panel)
+        assert max(len(line) for line, _ in panel) <= 60
+        if env_id == "GC-PandaPush-v0":
+            assert re.fullmatch(r"goal: bring the cube within 5 cm of \(0\.\d+, -?0\.\d+, 0\.02\) m", panel[0][0])
+            assert panel[1] == ("step 0 of 300", FAINT)
+        else:
+            assert any(line.endswith(" ...") for line, _ in panel), "fifteen numbers do not fit"
+
+
 def test_left_turns_left_and_points_are_counted(window):
     game = Game("GC-DriveSeek-v0", None, 3, {})
     game.goal = [[1, 0], [2, 0], [9, 9]]
@@ -180,13 +198,14 @@ def test_left_turns_left_and_points_are_counted(window):
     for name, mod in (("up", 0), ("up", 0), ("left", 0), ("d", pygame.KMOD_LSHIFT)):
         window.handle(key(name, mod), game)
         if game.steps == 2:
-            assert game.panel()[0] == ("goal: any of 3 points  (reached)", REACHED)
+            assert game.panel()[0] == ("goal: be at any of 3 points, which pays 1 on every step", REACHED)
+            assert game.panel()[1] == ("(reached)", REACHED)
             assert [line for line, _ in game.panel()[3:]] == ["goals that hold now (1):", "  (2, 0)"]
     np.testing.assert_allclose(game.observation["observation"][2:], [np.cos(1 / 3), np.sin(1 / 3)], rtol=1e-5)
     place = game.observation["observation"].copy()
     window.handle(key("n"), game)
     assert game.goal.shape == game.env.goals.desired_space.shape
-    assert game.panel()[0][0] != "goal: any of 3 points"
+    assert not game.panel()[0][0].startswith("goal: be at any of 3 points")
     window.handle(key("up"), game)
     moved = game.observation["observation"][:2] - place[:2]
     np.testing.assert_allclose(moved, place[2:], rtol=1e-4)

@@ -217,7 +217,7 @@ class HandManipulateBlockTask(HandTask):
         return box, *box_edges(box, 0.0012)
 
     def describe_goal(self, desired: np.ndarray) -> str:
-        place = f"within {100 * POSITION_THRESHOLD:g} cm of {point_text(desired[:3])} m"
+        place = f"within {100 * POSITION_THRESHOLD:g} cm of {point_text(np.round(desired[:3], 3))} m"
         return f"bring the block {place}, turned within {np.degrees(ANGLE_THRESHOLD):.1f} degrees of the pose shown"
 
     def caption(self, desired: np.ndarray, achieved: np.ndarray) -> str:

@@ -103,7 +103,7 @@ class PhysicsTask(Task[SimState]):
 
     def describe_goal(self, desired: np.ndarray) -> str:
         threshold = 100 * self.goals.threshold
-        return f"bring the {self.moved} within {threshold:g} cm of {point_text(desired)} m"
+        return f"bring the {self.moved} within {threshold:g} cm of {point_text(np.round(desired, 2))} m"
 
     def caption(self, desired: np.ndarray, achieved: np.ndarray) -> str:
         """Return the text below a frame of `achieved` [d] with the goal `desired` [d]; here for positions in m."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gc_envs.core.goals import GoalSpace, PointSetGoals
+from gc_envs.core.goals import FiniteGoals, GoalSpace, PointSetGoals
 from gc_envs.entry_points import make_env
 from gc_envs.play.keys import Bindings, action_of, bindings, get_keyboard
 
@@ -88,29 +88,24 @@ class Game:
 
     def panel(self) -> list[Line]:
         """Return the lines of the panel above the keys."""
-        desired = self.observation["desired_goal"]
-        goal = goal_text(self.env.goals, desired, self.info["goal"])
-        names = achieved_names(self.env.goals, desired, self.info["all_goals"]["achieved"])
-        colour = REACHED if self.reached else PENDING
-        headline = textwrap.wrap(f"goal: {goal}" + ("  (reached)" if self.reached else ""), COLUMNS)
-        words = self.env.task.describe_goal(desired)
-        explained = textwrap.wrap(words[0].upper() + words[1:] + ".", COLUMNS)
+        desired, goals, index = self.observation["desired_goal"], self.env.goals, int(self.info["goal"])
+        words, name = self.env.task.describe_goal(desired), goals.names[index] if index >= 0 else ""
+        names = achieved_names(goals, desired, self.info["all_goals"]["achieved"])
+        has_words = isinstance(goals, FiniteGoals)  # elsewhere a name is only the goal's coordinates
+        headline = f"goal: {name if has_words else words}" + ("  (reached)" if self.reached else "")
+        explained = f"{words[0].upper()}{words[1:]}." if has_words else ""
         page = self.keys.pages[self.page].name if len(self.keys.pages) > 1 else ""
         return [
-            *((line, colour) for line in headline),
-            *((line, FAINT) for line in explained),
-            (f"step {self.steps} of {self.env.horizon}" + (f": {self.end}" if self.end else ""), TEXT),
+            *((line, REACHED if self.reached else PENDING) for line in textwrap.wrap(headline, COLUMNS)),
+            *((line, TEXT) for line in textwrap.wrap(explained, COLUMNS)),
+            (f"step {self.steps} of {self.env.horizon}" + (f": {self.end}" if self.end else ""), FAINT),
             *([(f"keys act on: {page}", TEXT)] if page else []),
             (f"goals that hold now ({len(names)}):", FAINT),
-            *((f"  {name}", REACHED if name == goal else TEXT) for name in names),
+            *(
+                ("  " + textwrap.shorten(each, COLUMNS - 2, placeholder=" ..."), REACHED if each == name else TEXT)
+                for each in names
+            ),
         ]
-
-
-def goal_text(goals: GoalSpace, desired: np.ndarray, index: int) -> str:
-    """Return a desired goal [D] as text: its name if `index` is its place in the goal set, its coordinates if -1."""
-    if isinstance(goals, PointSetGoals):
-        return f"any of {int((desired[::3] > 0.5).sum())} points"
-    return goals.names[index] if index >= 0 else "(" + ", ".join(f"{number:.3g}" for number in desired) + ")"
 
 
 def achieved_names(goals: GoalSpace, desired: np.ndarray, achieved: np.ndarray) -> list[str]:
