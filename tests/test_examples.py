@@ -23,7 +23,7 @@ def load(name: str) -> ModuleType:
 
 def test_every_example_is_tested():
     names = {path.stem for path in EXAMPLES.glob("*.py")}
-    assert names == {"torch_dqn", "sb3_her", "torchrl_env", "pure_jax", "own_agent", "manipulation"}
+    assert names == {"torch_dqn", "sb3_her", "torchrl_env", "pure_jax", "own_agent", "manipulation", "rllib_ppo"}
 
 
 def test_torch_dqn_learns():
@@ -41,6 +41,11 @@ def test_sb3_her_learns():
 def test_torchrl():
     pytest.importorskip("torchrl")
     assert load("torchrl_env").main(steps=60, num_envs=4) > 0
+
+
+def test_rllib():
+    pytest.importorskip("ray.rllib")
+    assert load("rllib_ppo").main(steps=600) >= 600
 
 
 def test_pure_jax():
