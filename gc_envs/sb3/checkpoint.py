@@ -47,6 +47,9 @@ PRIVATE = {
         "_normalize_obs": "called as HerReplayBuffer does, for VecNormalize",
         "_normalize_reward": "called as HerReplayBuffer does, for VecNormalize",
     },
+    "callback": {
+        "_on_step": "overridden, as Stable-Baselines3 asks those who write callbacks to",
+    },
     "vec_env": {
         "_seeds": "seeds for the next reset, set by `VecEnv.seed`",
         "_options": "options for the next reset, set by `VecEnv.set_options`",

@@ -13,6 +13,7 @@ import gc_envs.sb3
 from gc_envs.registration import make_task
 from gc_envs.sb3.algorithms import ALGORITHMS
 from gc_envs.sb3.checkpoint import COUNTERS, PRIVATE, capture
+from gc_envs.sb3.trainer import EpisodeSuccess
 
 LISTED = {name for names in PRIVATE.values() for name in names}
 DQN_ONLY, HINDSIGHT_ONLY = {"_n_calls"}, {"_current_ep_start", "_get_virtual_samples", "_sample_goals"}
@@ -38,9 +39,10 @@ def built(request):
 
 
 def test_the_installed_version_has_every_listed_name(built):
-    model, _, name = built
+    model, envs, name = built
     owners = {
         "model": model, "policy": model.policy, "extractor": model.policy.make_features_extractor(),
+        "callback": EpisodeSuccess(envs),
         "replay_buffer": model.replay_buffer, "vec_env": model.env.venv,
     }  # fmt: skip
     assert set(PRIVATE) == set(owners)
