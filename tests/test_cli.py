@@ -247,7 +247,7 @@ TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
         (["evaluate", "{run}", "--seed", "-1"], "seed must be at least 0, got -1"),
         (["render", "{run}", "--seed", "-1"], "seed must be at least 0, got -1"),
         (["render", "{run}", "--fps", "0", "--max-steps", "1"], "fps must be at least 1, got 0"),
-        (["render", "{run}", "--max-steps", "0"], "horizon must be at least 1, got 0"),
+        (["render", "{run}", "--max-steps", "0"], "horizon must be an integer of at least 1, got 0"),
         (["goals", "GC-Craftax-v0", "--env-kwargs", "observation=sounds"], "unknown Craftax observation 'sounds'"),
         (
             ["train", "leo", "GC-Craftax-Classic-v0", "--env-kwargs", "observation=pixels"],

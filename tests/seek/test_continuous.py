@@ -3,10 +3,11 @@
 import jax
 import numpy as np
 import pytest
+from scipy.stats import qmc
 
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.registration import make_task
-from gc_envs.seek.continuous import ContinuousSeekTask
+from gc_envs.seek.continuous import MAX_DIM, ContinuousSeekTask
 
 
 def positions(task, actions):
@@ -72,8 +73,17 @@ def test_anchors_are_positions_with_their_coordinates_for_names():
     assert ContinuousSeekTask(2, num_anchor_goals=9).goals.num_goals == 9
 
 
-@pytest.mark.parametrize("kwargs", [{"dim": 0}, {"dim": -1}, {"num_anchor_goals": 0}])
-def test_sizes_that_make_no_task_are_refused(kwargs):
-    (name,) = kwargs
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got {kwargs[name]}"):
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        *(({"dim": dim}, f"dim must lie in 1..21201, got {dim}") for dim in (0, -1, 21_202)),
+        ({"num_anchor_goals": 0}, "num_anchor_goals must be at least 1, got 0"),
+    ],
+)
+def test_sizes_that_make_no_task_are_refused(kwargs, message):
+    with pytest.raises(ValueError, match=message):
         ContinuousSeekTask(**kwargs)
+
+
+def test_the_largest_dimension_is_that_of_the_sobol_sequence():
+    assert MAX_DIM == qmc.Sobol.MAXDIM
