@@ -199,8 +199,8 @@ def register(
 
     >>> from gc_envs.gridworld.task import GridworldTask
     >>> register("SmallGrid-v0", GridworldTask, kwargs={"size": 5})
-    >>> gymnasium.make("SmallGrid-v0").unwrapped.goals.num_goals
-    8
+    >>> gymnasium.make("SmallGrid-v0").goals.num_goals
+    15
     """
     if not ID.fullmatch(env_id):
         raise ValueError(f"{env_id!r} is no id: write NAME-vN or FOLDER/NAME-vN, such as My-v0")
