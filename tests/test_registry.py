@@ -394,7 +394,7 @@ def test_entry_points_give_each_argument_to_whom_it_is_for(make):
     ("env_id", "kwargs", "message"),
     [
         ("GC-Gridworld-v0", {"size": 5, "goals": [0, 1]}, "AchievedGoalHerReplayBuffer and SB3VecEnv of gc_envs.wrap"),
-        ("GC-NoisySeek-v0", {}, "; what a state achieves is no such goal, so use no hindsight"),
+        ("GC-NoisySeek-v0", {}, "; what a state achieves is no set of points, so use DictReplayBuffer"),
     ],
 )
 def test_stable_baselines3s_own_hindsight_is_refused_where_it_makes_no_goals(env_id, kwargs, message):

@@ -11,10 +11,9 @@ from stable_baselines3.common.env_util import is_wrapped
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
-from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.gym_env import GoalEnv
 from gc_envs.core.vector_env import GoalVectorEnv
-from gc_envs.sb3.her_buffer import NO_HINDSIGHT, resamples_goals
+from gc_envs.sb3.her_buffer import resamples_goals
 
 # Attributes that a GoalVectorEnv is compiled from: setting one afterwards would change nothing.
 _COMPILED = ("task", "goals", "horizon", "on_success", "all_goals_info", "autoreset_mode", "num_envs")
@@ -181,8 +180,6 @@ class SB3VecEnv(VecEnv):
         if isinstance(base, AsyncVectorEnv):
             results = base.call(method_name, *method_args, **method_kwargs)
             return [results[i] for i in chosen]
-        if isinstance(base, GoalVectorEnv) and method_name == "compute_reward" and len(method_args) > 1:
-            _check_desired(base.goals, np.asarray(method_args[1]))
         return [_attribute(self.envs, method_name)(*method_args, **method_kwargs)] * len(chosen)
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
@@ -268,16 +265,3 @@ def _attribute(envs: VectorEnv, name: str) -> Any:
     while isinstance(envs, VectorWrapper) and not hasattr(envs, name):
         envs = envs.env
     return getattr(envs, name)
-
-
-def _check_desired(goals: Any, desired: np.ndarray) -> None:
-    """Raise ValueError, with what to use instead, where `desired` [..., D] from SB3's HER are no desired goals."""
-    shape = goals.desired_space.shape
-    if desired.shape[-1:] != shape:
-        reason = "" if goals.supports_hindsight else f": {NO_HINDSIGHT}"
-        raise ValueError(f"desired goals of shape {desired.shape} given, expected [..., {shape[0]}]{reason}")
-    if isinstance(goals, FiniteGoals) and not (desired.sum(axis=-1) == 1).all():
-        raise ValueError(
-            "a desired goal is one-hot, but a state achieves any number of goals, all of which HerReplayBuffer makes "
-            "desired at once; use gc_envs.wrappers.AchievedGoalHerReplayBuffer"
-        )

@@ -9,6 +9,8 @@ import numpy as np
 
 from gc_envs.core.arrays import Array, as_float32
 
+NO_HINDSIGHT = "; what a state achieves is no set of points, so use DictReplayBuffer, without hindsight"
+
 
 class GoalSpace(ABC):
     """A set of goals, each a predicate over what a state achieves.
@@ -98,7 +100,7 @@ class GoalSpace(ABC):
         """Raise ValueError where `desired` [..., D] are arrays that no desired goal can be."""
         (size,) = self.desired_space.shape
         if desired.shape[-1:] != (size,):
-            reason = "" if self.supports_hindsight else "; what a state achieves is no such goal, so use no hindsight"
+            reason = "" if self.supports_hindsight else NO_HINDSIGHT
             raise ValueError(f"desired goals of shape {desired.shape} given, expected [..., {size}]{reason}")
 
     @abstractmethod
