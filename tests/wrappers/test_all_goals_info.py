@@ -309,14 +309,15 @@ def test_maze_of_gymnasium_robotics():
 
 
 def test_success_follows_a_goal_that_is_set_under_the_wrapper(grid_task):
-    env = AllGoalsInfo(GoalEnv(grid_task, on_success="continue"), 3)
+    some = np.eye(grid_task.goals.num_goals, dtype=np.float32)[:3]
+    env = AllGoalsInfo(GoalEnv(grid_task, on_success="continue"), some)
     env.reset(seed=0)
     held = env.step(0)[0]["achieved_goal"]
     env.unwrapped.set_goal(held)
     bump = [env.step(action) for action in (0, 0, 0, 0)][-1]  # against a wall: the last two states are the same
     env.unwrapped.set_goal(bump[0]["achieved_goal"])
     assert env.step(0)[4]["is_success"]
-    envs = AllGoalsInfoVector(GoalVectorEnv(grid_task, 2, on_success="continue"), 3)
+    envs = AllGoalsInfoVector(GoalVectorEnv(grid_task, 2, on_success="continue"), some)
     envs.reset(seed=0)
     bump = [envs.step(np.zeros(2, int)) for _ in range(5)][-1]
     envs.unwrapped.set_goal(goals=list(bump[0]["achieved_goal"]))
