@@ -349,9 +349,9 @@ def _adjust(task: "Task", row: EnvRow, goals: Sequence[Any] | None, horizon: int
     if missing:
         raise TypeError(f"{row.id}: the task has no {', '.join(missing)}; every task sets {', '.join(TASK_ATTRIBUTES)}")
     if horizon is not None:
-        if not _is_accepted(horizon, int) or horizon < 1:
-            raise ValueError(f"horizon must be an integer of at least 1, got {horizon!r}")
-        task.horizon = int(horizon)
+        from gc_envs.core.goal_env_mixin import check_count
+
+        task.horizon = check_count("horizon", horizon)
     if on_success is not None:
         from gc_envs.core.episode import OnSuccess
 

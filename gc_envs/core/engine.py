@@ -44,7 +44,7 @@ class Engine(Protocol):
 
     @property
     def started(self) -> bool:
-        """Whether `init` was called. Every step asks, so it costs nothing, unlike `keys`."""
+        """Whether there are episodes to go on with. Every step asks, so it costs nothing, unlike `keys`."""
         ...
 
     @property

@@ -170,6 +170,18 @@ def check_count(name: str, value: Any) -> int:
     return int(value)
 
 
+def check_mask(mask: Any, num_envs: int, name: str = "reset_mask") -> np.ndarray:
+    """Return a copy of a mask of environments, bool [N]; None stands for all of them.
+
+    Raises:
+        ValueError: For another shape or type, or a mask without a True in it.
+    """
+    array: np.ndarray = np.ones(num_envs, bool) if mask is None else np.array(mask)
+    if array.shape != (num_envs,) or array.dtype != bool or not array.any():
+        raise ValueError(f"{name} must be bool [{num_envs}] with a True in it, got {array.dtype} {array.shape}")
+    return array
+
+
 def goal_dictionary(task: Task[Any]) -> gymnasium.spaces.Dict:
     """Return the observation space of an environment over `task`."""
     return gymnasium.spaces.Dict(

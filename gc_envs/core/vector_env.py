@@ -10,7 +10,14 @@ from gymnasium.vector.utils import batch_space
 
 from gc_envs.core.engine import Engine, Report, Rules, map_leaves, take
 from gc_envs.core.episode import OnSuccess
-from gc_envs.core.goal_env_mixin import GoalEnvMixin, check_actions, check_count, check_options, goal_dictionary
+from gc_envs.core.goal_env_mixin import (
+    GoalEnvMixin,
+    check_actions,
+    check_count,
+    check_mask,
+    check_options,
+    goal_dictionary,
+)
 from gc_envs.core.make_engine import make_engine
 from gc_envs.core.seeding import sample_key
 from gc_envs.core.task import Task
@@ -182,10 +189,7 @@ class GoalVectorEnv(GoalEnvMixin, gymnasium.vector.VectorEnv):
 
     def _mask(self, mask: Any, name: str = "reset_mask") -> np.ndarray:
         """Return `mask`, bool [N], or a mask of all environments for None; ValueError for any other array."""
-        chosen: np.ndarray = np.ones(self.num_envs, bool) if mask is None else np.asarray(mask)
-        if chosen.shape != (self.num_envs,) or chosen.dtype != bool or not chosen.any():
-            found = f"{chosen.dtype} {chosen.shape}"
-            raise ValueError(f"{name} must be bool [{self.num_envs}] with a True in it, got {found}")
+        chosen = check_mask(mask, self.num_envs, name)
         if not self._engine.started and not chosen.all():
             raise gymnasium.error.ResetNeeded("the first reset must be of all environments")
         return chosen

@@ -141,7 +141,6 @@ class DDPGConfig(OffPolicyConfig):
     def check(self) -> None:
         """Raise ValueError, naming the field, if a number is out of its range."""
         super().check()
-        check_weight("action_noise", self.action_noise)
         check_share("random_share", self.random_share)
         check_weight("action_l2", self.action_l2)
         if self.clip_values and not 0 <= self.gamma < 1:

@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 
+from gc_envs.core.goal_env_mixin import check_mask
 from gc_envs.core.goals import GoalSpace, PointSetGoals
 
 Environment = gymnasium.Env | VectorEnv
@@ -105,18 +106,6 @@ def check_single(wrapper: gymnasium.Wrapper, env: Any) -> None:
         raise TypeError(f"{name} takes a gymnasium.Env, got {env!r}")
 
 
-def mask_array(mask: Any, num_envs: int) -> np.ndarray:
-    """Return a copy of a reset mask, bool [N]; None stands for all environments.
-
-    Raises:
-        ValueError: For another shape or type, or a mask without a True in it.
-    """
-    array = np.ones(num_envs, bool) if mask is None else np.array(mask)
-    if array.shape != (num_envs,) or array.dtype != bool or not array.any():
-        raise ValueError(f"reset_mask must be bool [{num_envs}] with a True in it, got {array.dtype} {array.shape}")
-    return array
-
-
 class StepMasks(NamedTuple):
     """What a step did to each environment."""
 
@@ -150,7 +139,7 @@ class EpisodeVectorWrapper(VectorWrapper):
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         options = dict(options or {})  # a copy: Gymnasium's vector environments take the mask out of theirs
-        mask = mask_array(options.get("reset_mask"), self.num_envs)
+        mask = check_mask(options.get("reset_mask"), self.num_envs)
         if options.get("reset_mask") is not None:
             options["reset_mask"] = mask.copy()
         observations, infos = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]

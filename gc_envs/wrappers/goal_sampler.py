@@ -14,6 +14,7 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
+from gc_envs.core.goal_env_mixin import check_mask
 from gc_envs.core.goals import GoalSpace
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.wrappers.common import (
@@ -25,7 +26,6 @@ from gc_envs.wrappers.common import (
     goal_array,
     goal_dictionary_of,
     lookup,
-    mask_array,
 )
 from gc_envs.wrappers.goal_evaluator import check_goals
 
@@ -146,7 +146,7 @@ class GoalSamplerVector(EpisodeVectorWrapper):
         self._chooser.seed(seed)
         options = dict(options or {})
         if options.get("goal") is None and options.get("goals") is None:
-            mask = mask_array(options.get("reset_mask"), self.num_envs)
+            mask = check_mask(options.get("reset_mask"), self.num_envs)
             options["goals"] = self._chooser.choose_where(mask)
         return super().reset(seed=seed, options=options)
 
