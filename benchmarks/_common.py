@@ -27,6 +27,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gc_envs.device import describe_device
+
 SCHEMA = 1
 
 
@@ -90,7 +92,7 @@ def finish(
         "name": name,
         "command": shlex.join(["gc-envs", "benchmark", name, "--", *map(_portable, sys.argv[1:])]),
         "versions": {"python": platform.python_version(), **_versions(packages)},
-        "device": device(),
+        "device": describe_device(),
         "settings": settings or {},
         "metrics": list(metrics),
         "rows": list(rows),
@@ -113,15 +115,3 @@ def _versions(packages: Sequence[str]) -> dict[str, str]:
 def _portable(argument: str) -> str:
     """Return an argument without the folders of this machine."""
     return Path(argument).name if os.path.isabs(argument) else argument
-
-
-def device() -> str:
-    """Return the device that JAX uses, and the processor beside it."""
-    import jax
-
-    found = jax.devices()[0]
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        cpu = next((x.split(":", 1)[1].strip() for x in info.read_text().splitlines() if "model name" in x), cpu)
-    return f"{found.platform}: {found.device_kind}; {os.cpu_count()} cores of {cpu}"

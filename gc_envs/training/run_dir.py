@@ -16,6 +16,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gc_envs.device import describe_device
 from gc_envs.registration import make_task
 from gc_envs.training.checkpoint import (
     Checkpoint,
@@ -44,6 +45,7 @@ class RunDir:
     env_kwargs: dict[str, Any]
     config: dict[str, Any]
     versions: dict[str, str] = dataclasses.field(default_factory=dict)  # of packages, when the run was started
+    device: str | None = None  # what it was started on, in words
 
     @property
     def checkpoints(self) -> Path:
@@ -88,7 +90,7 @@ class RunDir:
         if self.folder.exists() and (not self.folder.is_dir() or set(os.listdir(self.folder)) - {".config.json"}):
             raise RunError(f"{self.folder} already exists; pass --resume to go on with it, or another --run-dir")
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._write(installed_versions())
+        dataclasses.replace(self, versions=installed_versions(), device=describe_device())._write()
 
     def lengthened(self, total_steps: int) -> "RunDir":
         """Return this run with a larger `total_steps`, which is written to its config.json.
@@ -98,18 +100,13 @@ class RunDir:
         for name in RESULTS:
             (self.folder / name).unlink(missing_ok=True)
         longer = dataclasses.replace(self, config={**self.config, "total_steps": total_steps})
-        longer._write(self.versions)
+        longer._write()
         return longer
 
-    def _write(self, versions: dict[str, str]) -> None:
-        contents = {
-            "format": FORMAT,
-            "agent": self.agent,
-            "env_id": self.env_id,
-            "env_kwargs": self.env_kwargs,
-            "config": self.config,
-            "versions": versions,
-        }
+    def _write(self) -> None:
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        contents = {"format": FORMAT, **fields}
+        del contents["folder"]
         whole = self.folder / ".config.json"  # renamed once written, so that a kill leaves all of it or nothing
         whole.write_text(json.dumps(contents, indent=2) + "\n")
         whole.rename(self.folder / "config.json")
@@ -153,6 +150,7 @@ def open_run(folder: Path | str) -> RunDir:
             raise RunError(
                 f"{folder} was made by gc_envs {maker} in run format {found}; this version reads run format {FORMAT}"
             )
+        contents.setdefault("device", None)  # of runs that were started before it was kept
         fields = {f.name: contents[f.name] for f in dataclasses.fields(RunDir) if f.name != "folder"}
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is damaged: {error!r}") from error
