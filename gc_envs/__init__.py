@@ -16,15 +16,19 @@ from gc_envs.core import forking  # noqa: F401, watches for forks from now on
 from gc_envs.registration import make_task, register, register_all
 
 __version__ = "0.2.0.dev0"
-__all__ = ["evaluate", "make_task", "register", "use_compile_cache"]
+__all__ = ["evaluate", "evaluate_suite", "make_task", "register", "use_compile_cache"]
 
 register_all()
 
 
 def __getattr__(name: str) -> Any:
-    """Import `evaluate` on first use, so that importing this package loads no more than Gymnasium."""
+    """Import the evaluation on first use, so that importing this package loads no more than Gymnasium."""
     if name == "evaluate":
         from gc_envs.evaluation import evaluate
 
         return evaluate
+    if name == "evaluate_suite":
+        from gc_envs.evaluation.run_suite import evaluate_suite
+
+        return evaluate_suite
     raise AttributeError(f"module 'gc_envs' has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """How often an agent reaches each goal."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
@@ -16,6 +16,7 @@ SAMPLED_EPISODES = 100  # episodes of an evaluation where goals are sampled
 MAX_ENVS = 128  # environments that an evaluation steps side by side, unless the caller asks for another number
 
 ActFunction = Callable[[dict[str, Any]], np.ndarray]  # goal-dictionary observations [N, ...] -> actions [N, ...]
+ResetFunction = Callable[[np.ndarray], Any]  # bool [N]: the environments in which a new episode begins
 ProgressCallback = Callable[[int, int], None]  # (episodes finished, episodes in total)
 
 # What `evaluate` returns: plain numbers, ready for JSON. (A functional definition, because "return" is a keyword.)
@@ -57,6 +58,8 @@ def evaluate(
 
     Args:
         policy: One of our agents, an SB3 model, or a function from a batch of goal-dictionary observations to actions.
+            One that remembers earlier observations has a method `reset(mask)`, which is called before the first
+            observation of new episodes with a bool [N] that says in which environments they begin.
         env_id: A registered id, "module:id" or "module:class", as `make_task` takes them, or a task.
         episodes_per_goal: Episodes for each goal of a finite set.
         episodes: Episodes in total if goals are sampled.
@@ -96,6 +99,14 @@ def episode_steps(env_id: str | Task[Any], task: Task[Any], env_kwargs: dict[str
     return env_kwargs.get("horizon") or get_row(env_id).eval_steps or task.horizon
 
 
+class Episodes(NamedTuple):
+    """What happened in E episodes, in their order: those of the same goal side by side."""
+
+    ever: np.ndarray  # bool [E], whether the desired goal held at some step
+    last: np.ndarray  # bool [E], whether it held at the last step
+    returns: np.ndarray  # float [E], the sum of rewards
+
+
 class Evaluator:
     """`evaluate` for several policies, one after another, in environments that are made and compiled once.
 
@@ -121,33 +132,51 @@ class Evaluator:
         self.episodes_per_goal = episodes_per_goal
         self.goals: list[int | None] = [None] * episodes  # one per episode; None: the environment samples it
         if isinstance(task.goals, FiniteGoals):
-            chosen = list(range(task.goals.num_goals)) if goals is None else task.goals.positions(goals)
+            chosen = range(task.goals.num_goals) if goals is None else dict.fromkeys(task.goals.positions(goals))
             self.goals = [goal for goal in chosen for _ in range(episodes_per_goal)]
         if seed < 0:
             raise ValueError(f"seed must be at least 0, got {seed}")
         if not self.goals:
             raise ValueError("no episodes to evaluate: episodes and episodes_per_goal must be at least 1")
-        self.seeds = np.random.SeedSequence(seed).generate_state(len(self.goals)).tolist()
         self.envs = GoalVectorEnv(
             task, min(len(self.goals), num_envs or MAX_ENVS), horizon=self.max_steps,
             autoreset_mode=AutoresetMode.NEXT_STEP, all_goals_info=False,
         )  # fmt: skip
 
+    @property
+    def goal_names(self) -> list[str]:
+        """The names of the goals that episodes have, [G], in their order; empty where goals are sampled."""
+        return [self.envs.goals.names[goal] for goal in self.goals[:: self.episodes_per_goal] if goal is not None]
+
+    def episode_seeds(self, seed: int) -> list[int]:
+        """Return the seed of each episode, [E], as `reset` takes it."""
+        found: list[int] = np.random.SeedSequence(seed).generate_state(len(self.goals)).tolist()
+        return found
+
+    def run(self, policy: Any, seed: int, on_step: ProgressCallback | None = None) -> Episodes:
+        """Run every episode once."""
+        reset = getattr(policy, "reset", None)
+        return _run_episodes(as_policy(policy), reset, self.envs, self.goals, self.episode_seeds(seed), on_step)
+
+    def successes(self, episodes: Episodes) -> np.ndarray:
+        """Return the number of successful episodes of each goal, int [G]; [1] where goals are sampled."""
+        counts: np.ndarray = episodes.ever.reshape(-1, self.episodes_per_goal if self.finite else len(self.goals)).sum(
+            1
+        )
+        return counts
+
     def __call__(self, policy: Any, on_step: ProgressCallback | None = None) -> Evaluation:
         """Evaluate `policy` once."""
-        ever, last, returns = _run_episodes(as_policy(policy), self.envs, self.goals, self.seeds, on_step)
-        names = [self.envs.goals.names[goal] for goal in self.goals if goal is not None]
-        per_goal = _means_by_name(names, ever)
-        # Episodes of the same goal stand side by side; sampled goals are one group.
-        successes = ever.reshape(-1, self.episodes_per_goal if self.finite else len(ever)).sum(axis=1)
-        interval = success_interval(successes, len(ever) // len(successes))
+        episodes = self.run(policy, self.seed, on_step)
+        successes = self.successes(episodes)
+        per_goal = len(self.goals) // len(successes)
         return {
             "env_id": self.env_id,
-            "success": float(ever.mean()),
-            "success_last": float(last.mean()),
-            "return": float(returns.mean()),
-            "ci95": interval,
-            "per_goal": per_goal,
+            "success": float(episodes.ever.mean()),
+            "success_last": float(episodes.last.mean()),
+            "return": float(episodes.returns.mean()),
+            "ci95": success_interval(successes, per_goal),
+            "per_goal": dict(zip(self.goal_names, (successes / per_goal).tolist(), strict=self.finite)),
             "episodes": len(self.goals),
             "max_steps": self.max_steps,
             "seed": self.seed,
@@ -171,16 +200,13 @@ def as_policy(policy: Any) -> ActFunction:
 
 def _run_episodes(
     act: ActFunction,
+    reset: ResetFunction | None,
     envs: GoalVectorEnv,
     goals: Sequence[int | None],
     seeds: Sequence[int],
     on_step: ProgressCallback | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Run one episode for each of `goals` [E], with its seed of `seeds` [E].
-
-    Returns:
-        Success at any step, bool [E]; success at the last step, bool [E]; and the return, float [E].
-    """
+) -> Episodes:
+    """Run one episode for each of `goals` [E], with its seed of `seeds` [E]."""
     ever, last, returns = (np.zeros(len(goals), dtype) for dtype in (bool, bool, float))
     episode = np.full(envs.num_envs, -1)  # that each environment runs; -1 for none, whose steps do not count
     waiting = iter(range(len(goals)))
@@ -190,11 +216,11 @@ def _run_episodes(
     while finished < len(goals):
         for i in np.flatnonzero(free):
             episode[i] = next(waiting, -1)
-        new = free & (episode >= 0)
-        if observation is None:
-            observation = _reset_where(envs, np.ones_like(new), episode, goals, seeds)
-        elif new.any():
+        new = np.ones_like(free) if observation is None else free & (episode >= 0)
+        if new.any():
             observation = _reset_where(envs, new, episode, goals, seeds)
+            if reset is not None:
+                reset(new)
         observation, reward, terminated, truncated, info = envs.step(act(observation))
         running = episode >= 0
         ever[episode[running]] |= info["is_success"][running]
@@ -204,7 +230,7 @@ def _run_episodes(
         finished += int(free.sum())
         if on_step is not None:
             on_step(finished, len(goals))
-    return ever, last, returns
+    return Episodes(ever, last, returns)
 
 
 def _reset_where(
@@ -216,11 +242,3 @@ def _reset_where(
         options["goals"] = np.array([goals[e] if e >= 0 else 0 for e in episode])
     env_seeds = [seeds[e] if new and e >= 0 else None for new, e in zip(mask, episode, strict=True)]
     return envs.reset(seed=env_seeds, options=options)[0]
-
-
-def _means_by_name(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
-    """Return the mean of the values that go with each name, in the order in which names first appear."""
-    groups: dict[str, list[bool]] = {}
-    for name, value in zip(names, values, strict=False):  # no names at all if goals are sampled
-        groups.setdefault(name, []).append(value)
-    return {name: float(np.mean(group)) for name, group in groups.items()}

@@ -1,0 +1,212 @@
+"""The policies that an agent has for a task of a suite, from whatever names them: code, run folders, model files."""
+
+import importlib
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+
+from gc_envs.agents import get_learner, load_agent
+from gc_envs.evaluation.suite import AGENT_ARGUMENTS, SuiteEntry
+from gc_envs.evaluation.suite_result import Training
+from gc_envs.registration import get_row, make_task
+from gc_envs.training.logger import read_csv
+from gc_envs.training.run_dir import RunDir, open_run
+
+MakePolicy = Callable[[EnvSpec, gymnasium.Space[Any], gymnasium.Space[Any]], Any]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One policy of an agent for one task.
+
+    Attributes:
+        name: The name of the run folder or model file, or of the policy.
+        policy: What `evaluate` takes.
+        env_kwargs: The arguments of the environment that the agent chooses, of those named in `AGENT_ARGUMENTS`.
+        training: How it was trained, where that is known.
+        path: The run folder, if it comes from one.
+    """
+
+    name: str
+    policy: Any
+    env_kwargs: dict[str, Any] = field(default_factory=dict)
+    training: Training | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class PolicySource:
+    """What is evaluated, in words that mean the same in any process; one of the two is given.
+
+    Attributes:
+        policy: "module:attribute" of a function that makes policies, as `evaluate_suite` takes it.
+        paths: The run folders and model files of each task, by its name.
+    """
+
+    policy: str | None = None
+    paths: dict[str, list[str]] = field(default_factory=dict)
+
+    def members(self, entry: SuiteEntry) -> list[Member]:
+        """Return the policies for a task; none if the agent cannot do it.
+
+        Raises:
+            ValueError: Something that was named cannot be used.
+            ImportError: A module cannot be imported.
+        """
+        if self.policy is not None:
+            return members_of_function(import_policy(self.policy), entry, self.policy)
+        return [_member_of_path(path, entry) for path in self.paths.get(entry.name, ())]
+
+
+def import_policy(name: str) -> MakePolicy:
+    """Import what "module:attribute" names.
+
+    Raises:
+        ValueError: If it is not written so, the module has no such attribute, or it cannot be called.
+        ImportError: If the module is not found, or its import fails.
+    """
+    module, separator, attribute = name.partition(":")
+    if not (module and separator and attribute):
+        raise ValueError(f"a policy is written MODULE:FUNCTION, such as my_module:make_policy, got {name!r}")
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise ImportError(f"{name!r} needs {module}, whose import fails: {error}") from error
+        file = module.removesuffix(".py").replace(".", "/")
+        raise ModuleNotFoundError(
+            f"policy {name!r} needs a module {module!r}, which is not found: run from the folder that has {file}.py, "
+            "or install it"
+        ) from None
+    except Exception as error:
+        raise ImportError(f"{name!r} needs {module}, whose import fails: {type(error).__name__}: {error}") from error
+    if not callable(found):
+        functions = [key for key, value in vars(sys.modules[module]).items() if callable(value) and key[0] != "_"]
+        problem = f"has no {attribute!r}" if found is None else f"has a {attribute!r} that cannot be called"
+        raise ValueError(f"{module} {problem}; what can be called there: {', '.join(functions) or 'nothing'}")
+    return found  # type: ignore[no-any-return]
+
+
+def members_of_function(make_policy: MakePolicy, entry: SuiteEntry, name: str) -> list[Member]:
+    """Return the policy that a function makes for a task, or nothing if it returns None.
+
+    Raises:
+        ValueError: The policy chooses an argument of the environment that is not for agents to choose.
+    """
+    env = gymnasium.make(entry.env_id, horizon=entry.max_steps, **entry.env_kwargs)
+    assert env.spec is not None
+    policy = make_policy(env.spec, env.observation_space, env.action_space)
+    env.close()
+    if policy is None:
+        return []
+    chosen = dict(getattr(policy, "env_kwargs", {}))
+    if set(chosen) - set(AGENT_ARGUMENTS):
+        allowed = ", ".join(AGENT_ARGUMENTS)
+        raise ValueError(f"the env_kwargs {chosen} of its policy change the task; a policy may choose only: {allowed}")
+    return [Member(name, policy, chosen)]
+
+
+def paths_by_task(words: Sequence[str], entries: Sequence[SuiteEntry]) -> dict[str, list[str]]:
+    """Return the task that each run folder or model file is for.
+
+    Args:
+        words: Run folders, names of `gc_envs.pretrained` and model files; "TASK=PATH" says what a path is for.
+        entries: All rows of the suite.
+
+    Raises:
+        ValueError: A path is for no task, for several, or named twice.
+        RunError: A path is neither a run folder nor a model file.
+    """
+    found: dict[str, list[str]] = {}
+    for word in words:
+        task, _, path = word.rpartition("=")
+        names = [entry.name for entry in entries]
+        if task and task not in names:
+            raise ValueError(f"{word!r} names no task of this suite; it has: {', '.join(names)}")
+        task = task or _task_of_path(path, entries)
+        if path in found.setdefault(task, []):
+            raise ValueError(f"{path} is named twice")
+        found[task].append(path)
+    return found
+
+
+def _task_of_path(path: str, entries: Sequence[SuiteEntry]) -> str:
+    """Return the name of the only task that a run folder or model file is for."""
+    if path.endswith(".zip"):
+        from gc_envs.sb3.model_file import load_model, spaces_fit
+
+        model = load_model(path)
+        fitting = [entry.name for entry in entries if spaces_fit(model, make_task(entry.env_id, **entry.env_kwargs))]
+    else:
+        run = open_run(path)
+        fitting = [entry.name for entry in entries if _is_trained_on(run, entry)]
+    if len(fitting) != 1:
+        which = f"it fits {', '.join(fitting)}" if fitting else "it fits no task of this suite"
+        raise ValueError(f"which task is {path} for? {which}; write TASK={path}")
+    return fitting[0]
+
+
+def _is_trained_on(run: RunDir, entry: SuiteEntry) -> bool:
+    """Return whether a run has the environment of a task; the horizon, say, may have differed while it trained."""
+    if get_row(run.env_id).id != entry.env_id:
+        return False
+    trained_on, evaluated_on = make_task(run.env_id, **run.env_kwargs), make_task(entry.env_id, **entry.env_kwargs)
+    same_names = trained_on.goals.names == evaluated_on.goals.names
+    return same_names and trained_on.goals.desired_space == evaluated_on.goals.desired_space
+
+
+def _member_of_path(path: str, entry: SuiteEntry) -> Member:
+    """Return the policy of a run folder or model file."""
+    if path.endswith(".zip"):
+        from gc_envs.sb3.model_file import load_model
+
+        return Member(Path(path).name, load_model(path))
+    policy = load_agent(path)
+    kwargs = {name: value for name, value in policy.run.env_kwargs.items() if name in AGENT_ARGUMENTS}
+    return Member(policy.run.folder.name, policy, kwargs, training_of(policy.run, entry.metric), path)
+
+
+def training_of(run: RunDir, metric: str) -> Training:
+    """Return how a run was trained, and its evaluations during training."""
+    metrics = read_csv(run.folder / "metrics.csv", ("step", "steps_per_s"))
+    evaluations = read_csv(run.folder / "evaluations.csv", ("step", metric))
+    steps = [0.0, *metrics.get("step", ())]
+    seconds = float(np.sum(np.diff(steps) / metrics.get("steps_per_s", ())))
+    return Training(
+        agent=run.agent, seed=run.config.get("seed", 0), steps=int(steps[-1]), seconds=round(seconds, 1),
+        device=run.device, command=train_command(run),
+        curve={name: list(evaluations.get(name, ())) for name in ("step", metric)},
+    )  # fmt: skip
+
+
+def train_command(run: RunDir) -> str:
+    """Return the command that trains a run, with every setting that differs from the agent's default."""
+    config = get_learner(run.agent).config_class
+    default = config()
+    words = ["gc-envs", "train", run.agent, run.env_id]
+    if run.env_kwargs:
+        words += ["--env-kwargs", *(f"{name}={value}" for name, value in run.env_kwargs.items())]
+    for name, value in run.config.items():
+        if value != getattr(default, name, None):
+            words += [f"--{'no-' if value is False else ''}{name.replace('_', '-')}"]
+            words += [] if isinstance(value, bool) else [str(value)]
+    return shlex.join(words)
+
+
+def random_policy(
+    env_spec: EnvSpec, observation_space: gymnasium.Space[Any], action_space: gymnasium.Space[Any]
+) -> Any:
+    """Return a policy of uniformly random actions, the same ones in every process."""
+    action_space.seed(0)
+
+    def act(observation: dict[str, Any]) -> np.ndarray:
+        return np.array([action_space.sample() for _ in observation["observation"]])
+
+    return act
