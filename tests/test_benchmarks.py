@@ -9,7 +9,9 @@ import sys
 
 import pytest
 
-from gc_envs.cli import BENCHMARKS, benchmark_scripts, main, summary
+from gc_envs.cli import main
+from gc_envs.cli.benchmark import BENCHMARKS, benchmark_scripts
+from gc_envs.cli.words import summary
 
 SCRIPTS = benchmark_scripts()
 RESULTS = sorted((BENCHMARKS / "results").glob("**/*.json"))

@@ -13,13 +13,13 @@ import pytest
 from tiny_run import contents, flip
 
 import gc_envs
-from gc_envs import cli_errors
 from gc_envs.agents import LEARNERS, get_learner
 from gc_envs.agents.presets import preset
-from gc_envs.cli import COMMANDS, main, summary
+from gc_envs.cli import COMMANDS, errors, main
+from gc_envs.cli.env_kwargs import parse_env_kwargs
+from gc_envs.cli.words import summary
 from gc_envs.core.episode import OnSuccess
 from gc_envs.core.task import Task
-from gc_envs.env_kwargs import parse_env_kwargs
 from gc_envs.registration import ROWS
 from gc_envs.training.checkpoint import list_checkpoints
 from gc_envs.training.options import TrainOptions
@@ -175,11 +175,11 @@ def test_help_says_how_to_see_the_version_and_which_agents_there_are(shown):
 
 
 def test_tyro_has_the_private_hook_that_makes_errors_one_line():
-    assert cli_errors.on_parse_error is not nullcontext
+    assert errors.on_parse_error is not nullcontext
 
 
 def test_without_the_hook_tyro_shows_its_own_errors(capsys, monkeypatch):
-    monkeypatch.setattr(cli_errors, "on_parse_error", nullcontext)
+    monkeypatch.setattr(errors, "on_parse_error", nullcontext)
     with pytest.raises(SystemExit) as stop:
         main(["goals"])
     assert stop.value.code == 2
@@ -187,8 +187,8 @@ def test_without_the_hook_tyro_shows_its_own_errors(capsys, monkeypatch):
 
 
 def test_an_event_that_has_changed_is_left_to_tyro():
-    assert cli_errors.raise_error(list, type("MissingArgs", (), {})()) is None
-    assert cli_errors.raise_error(list, type("NewKindOfError", (), {})()) is None
+    assert errors.raise_error(list, type("MissingArgs", (), {})()) is None
+    assert errors.raise_error(list, type("NewKindOfError", (), {})()) is None
 
 
 def test_the_version_is_that_of_the_package(capsys):

@@ -9,7 +9,7 @@ from typing import Any, Union, get_args
 
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from gc_envs.env_kwargs import KINDS
+from gc_envs.cli.env_kwargs import KINDS
 
 try:
     from tyro._errors import on_parse_error
