@@ -17,6 +17,7 @@ from gc_envs.cli.benchmark import benchmark
 from gc_envs.cli.environments import goals, list_ids, play
 from gc_envs.cli.errors import one_line_errors
 from gc_envs.cli.evaluate import evaluate, plot, render
+from gc_envs.cli.suite import evaluate_suite
 from gc_envs.cli.train import TrainArguments, train
 from gc_envs.cli.words import help_alone, summary
 from gc_envs.training.options import TrainOptions
@@ -73,7 +74,7 @@ def run_command(argv: list[str]) -> None:
         train(argv[1:])
     elif name in COMMANDS or name.startswith("-"):
         tyro.extras.subcommand_cli_from_dict(
-            COMMANDS | {"benchmark": functools.partial(benchmark, arguments=tuple(argv[end + 1 :]))},
+            commands(argv) | {"benchmark": functools.partial(benchmark, arguments=tuple(argv[end + 1 :]))},
             args=[name, *help_alone(argv[1:end])], prog="gc-envs",
             description=f"{summary(gc_envs.__doc__)} `gc-envs --version` shows the version.",
         )  # fmt: skip
@@ -81,11 +82,17 @@ def run_command(argv: list[str]) -> None:
         raise ValueError(f"{f'unknown command {name!r}' if argv else 'no command'}; known: {', '.join(COMMANDS)}")
 
 
+def commands(argv: list[str]) -> dict[str, Callable[..., Any]]:
+    """Return the commands; with --suite, `evaluate` has other flags."""
+    has_suite = any(word.partition("=")[0] == "--suite" for word in argv)
+    return COMMANDS | ({"evaluate": evaluate_suite} if has_suite else {})
+
+
 def known_flags(argv: list[str]) -> list[str]:
     """Return the flags that the words after `gc-envs` may have."""
     if argv[0] not in COMMANDS:
         return ["--help", "--version"]
-    documented: list[Any] = [COMMANDS[argv[0]]]
+    documented: list[Any] = [commands(argv)[argv[0]]]
     if argv[0] == "train":
         agent = next((word for word in argv if word in LEARNERS), None)
         documented += [TrainOptions, *([get_learner(agent).config_class] if agent else [])]

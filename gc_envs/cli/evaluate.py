@@ -28,6 +28,9 @@ def evaluate(
 ) -> None:
     """Measure how often a trained agent reaches each goal.
 
+    With --suite NAME the command scores an agent on all tasks of a suite; `gc-envs evaluate --suite quick --help` shows
+    its flags.
+
     Args:
         run: Evaluate the agent of this run folder.
         env_id: Evaluate on this id; by default, on the one that the agent was trained on.

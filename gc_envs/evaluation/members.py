@@ -88,7 +88,8 @@ def import_policy(name: str) -> MakePolicy:
     except Exception as error:
         raise ImportError(f"{name!r} needs {module}, whose import fails: {type(error).__name__}: {error}") from error
     if not callable(found):
-        functions = [key for key, value in vars(sys.modules[module]).items() if callable(value) and key[0] != "_"]
+        own = [(key, value) for key, value in vars(sys.modules[module]).items() if not key.startswith("_")]
+        functions = [key for key, value in own if callable(value) and getattr(value, "__module__", None) == module]
         problem = f"has no {attribute!r}" if found is None else f"has a {attribute!r} that cannot be called"
         raise ValueError(f"{module} {problem}; what can be called there: {', '.join(functions) or 'nothing'}")
     return found  # type: ignore[no-any-return]

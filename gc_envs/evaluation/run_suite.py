@@ -162,9 +162,12 @@ def _in_workers(
     """Evaluate what has a name, each task in a process of its own, `jobs` of them at a time."""
     folder = _parts_folder(path) if path else Path(tempfile.mkdtemp(prefix="gc_envs-suite-"))
     parts = _finished_parts(folder, request, path)
-    for name, part in parts.items():
-        if name in (entry.name for entry in entries):
-            reporter.finish(name, part)
+    if request.source.policy is None:  # what has no path needs no process to find that out
+        nothing = [entry for entry in entries if entry.name not in request.source.paths]
+        parts |= {entry.name: evaluate_task(entry, list, request) for entry in nothing}
+    for entry in entries:
+        if entry.name in parts:
+            reporter.finish(entry.name, parts[entry.name])
     commands = [
         Command(
             entry.name, (sys.executable, "-m", "gc_envs.evaluation.suite_task", str(folder), entry.name),

@@ -7,6 +7,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal
 
 import msgspec
@@ -79,6 +80,10 @@ class MemberResult:
     seeds: list[SeedResult]
     training: Training | None = None
 
+    def value(self, metric: str) -> float:
+        """Return the mean of a metric, "success" or "return", over the seeds."""
+        return fmean(one.mean_return if metric == "return" else one.success for one in self.seeds)
+
 
 @dataclass(frozen=True)
 class Video:
@@ -130,6 +135,10 @@ class TaskResult:
     def of(cls, entry: SuiteEntry, status: Status, **rest: Any) -> "TaskResult":
         """Return the result of a suite's row; `rest` are the other attributes."""
         return cls(**_protocol(entry), status=status, **rest)
+
+    def value(self) -> float:
+        """Return the metric: the mean over the members, each of them the mean over its seeds."""
+        return fmean(member.value(self.metric) for member in self.members)
 
 
 @dataclass(frozen=True)
