@@ -17,7 +17,7 @@ from gc_envs.cli.benchmark import benchmark
 from gc_envs.cli.environments import goals, list_ids, play
 from gc_envs.cli.errors import one_line_errors
 from gc_envs.cli.evaluate import evaluate, plot, render
-from gc_envs.cli.suite import evaluate_suite
+from gc_envs.cli.suite import evaluate_suite, suites
 from gc_envs.cli.train import TrainArguments, train
 from gc_envs.cli.words import help_alone, summary
 from gc_envs.training.options import TrainOptions
@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "goals": goals,
     "train": TrainArguments,
     "evaluate": evaluate,
+    "suites": suites,
     "render": render,
     "plot": plot,
     "play": play,

@@ -7,8 +7,31 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
+from gc_envs.evaluation.suite import SUITES, SUMMARIES, suite_entries
+
 Words = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[NAME ...]", help_behavior_hint="")]
 Agents = Annotated[Positional[tuple[str, ...]], tyro.conf.arg(metavar="[AGENT ...]", help_behavior_hint="")]
+
+
+def suites(
+    name: Annotated[Positional[str | None], tyro.conf.arg(metavar="[SUITE]", help_behavior_hint="")] = None,
+) -> None:
+    """List the suites, or the tasks of one.
+
+    Args:
+        name: List the tasks of this suite; without a name, list the suites.
+    """
+    if name is None:
+        width = max(map(len, SUITES))
+        for suite, entries in SUITES.items():
+            print(f"{suite:<{width}}  {len(entries):>2} tasks  {SUMMARIES[suite.rpartition('-')[0]]}")
+        return
+    entries = suite_entries(name)
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        kwargs = " ".join([entry.env_id, *(f"{key}={value}" for key, value in entry.env_kwargs.items())])
+        scale = f"{entry.metric}: random {entry.random_score:g}, reference {entry.reference:g}"
+        print(f"{entry.name:<{width}}  {kwargs}, {entry.max_steps} steps; {scale}")
 
 
 def evaluate_suite(
