@@ -68,8 +68,8 @@ def evaluate_suite(
         suite: The name of the suite; without a version, the newest.
         agent: What the agent is called in tables; by default, the name of the file, or of the function.
         tasks: The only tasks to evaluate; by default, all of them.
-        json: The JSON file to write. The parts of an evaluation that was killed are kept beside it, and the next call
-            with the same arguments goes on with the first task that was not finished.
+        json: The JSON file to write. While tasks are unfinished or failed, the others are kept in a folder beside it,
+            FILE.parts, and the next call with the same arguments evaluates only what is missing there.
         jobs: How many tasks run at a time; by default, one for each core, at most 8.
         time_limit: The seconds that a task may take; None for as many as it needs. A policy that hangs in a single call
             is stopped in worker processes only.
@@ -112,7 +112,8 @@ def evaluate_suite(
     )
     if path:
         result.save(path)
-        shutil.rmtree(_parts_folder(path), ignore_errors=True)
+        if not any(task.status == "failed" for task in result.tasks.values()):
+            shutil.rmtree(_parts_folder(path), ignore_errors=True)
     return result
 
 

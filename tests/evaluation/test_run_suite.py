@@ -297,6 +297,10 @@ def test_the_command_prints_a_line_for_each_task_and_fails_if_one_fails(tmp_path
     assert "ContinuousSeek-5   failed: its process ended with status 9" in err
     assert "error: a task failed; the same command evaluates it again" in err
     assert out.splitlines()[0].strip() == "me on continuous-v0"
+    assert "evaluates it again" not in out
+    monkeypatch.setenv("SUITE_AGENTS_LOG", str(tmp_path / "log"))
+    assert main(["evaluate", *words]) == 2
+    assert not (tmp_path / "log").exists()  # the task that was done is not evaluated again, the other one dies again
     command = load_suite_result("r.json").command
     assert command == f"gc-envs evaluate --suite continuous --policy mine:make_policy --name me --task {' '.join(SEEK)}"
 

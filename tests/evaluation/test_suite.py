@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from pathlib import Path
 
 import gymnasium
 import pytest
@@ -83,3 +84,11 @@ def test_unknown_names_are_answered_with_those_that_there_are():
         suite_name("quick-v7")
     with pytest.raises(ValueError, match="quick-v0 has no task 'Craftax'; it has: Gridworld, "):
         suite_entries("quick", ["Gridworld", "Craftax"])
+
+
+def test_the_page_has_the_rows():
+    page = (Path(__file__).parents[2] / "docs" / "suite.md").read_text()
+    for entry in STANDARD_V0:
+        environment = " ".join([f"`{entry.env_id}`", *(f"{name}={value}" for name, value in entry.env_kwargs.items())])
+        scale = f"{entry.metric} | {entry.random_score:g} | {entry.reference:g}"
+        assert f"| {entry.name} | {environment} | {entry.max_steps} | {scale} |" in page
