@@ -26,16 +26,9 @@ if TYPE_CHECKING:  # results hold summaries
     from gc_envs.evaluation.suite_result import SuiteResult, TaskResult
 
 __all__ = [
-    "Improvement",
-    "Interval",
-    "Profile",
-    "Summary",
-    "TaskScore",
-    "interquartile_mean",
-    "performance_profile",
-    "probability_of_improvement",
-    "summarize",
-]
+    "Improvement", "Interval", "Profile", "Summary", "TaskScore", "interquartile_mean", "performance_profile",
+    "probability_of_improvement", "summarize",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

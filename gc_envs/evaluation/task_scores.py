@@ -3,6 +3,7 @@
 Letters: M members, D bootstrap draws, G goals.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -95,9 +96,11 @@ def _t_interval(values: Array) -> Interval:
 
 
 def _member_values(task: "TaskResult") -> Array:
-    """Return the metric of each member, the mean over seeds, [M]."""
-    name = "success" if task.metric == "success" else "mean_return"
-    return np.array([np.mean([getattr(one, name) for one in member.seeds]) for member in task.members])
+    """Return the metric of each member, the mean over seeds, [M]; exact sums, so that equal members are equal."""
+    if task.metric == "return":
+        return np.array([math.fsum(_returns(member)) / len(_returns(member)) for member in task.members])
+    counts = [_counts(task, member) for member in task.members]
+    return np.array([successes.sum() / (len(successes) * episodes) for successes, episodes in counts])
 
 
 def _returns(member: "MemberResult") -> Array:
