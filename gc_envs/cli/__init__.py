@@ -14,9 +14,11 @@ import tyro
 import gc_envs
 from gc_envs.agents import LEARNERS, get_learner
 from gc_envs.cli.benchmark import benchmark
+from gc_envs.cli.compare import compare
 from gc_envs.cli.environments import goals, list_ids, play
 from gc_envs.cli.errors import one_line_errors
 from gc_envs.cli.evaluate import evaluate, plot, render
+from gc_envs.cli.leaderboard import leaderboard
 from gc_envs.cli.train import TrainArguments, train
 from gc_envs.cli.words import help_alone, summary
 from gc_envs.training.options import TrainOptions
@@ -29,6 +31,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate,
     "render": render,
     "plot": plot,
+    "compare": compare,
+    "leaderboard": leaderboard,
     "play": play,
     "benchmark": benchmark,
 }

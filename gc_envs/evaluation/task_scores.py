@@ -56,9 +56,9 @@ def task_score(entry: SuiteEntry, task: "TaskResult | None") -> TaskScore:
     if len(values) > 1:
         low, high = _t_interval(values)
     elif task.metric == "return":
-        low, high = _t_interval(_returns(task.members[0]))
+        low, high = _t_interval(member_returns(task.members[0]))
     else:
-        low, high = success_interval(*_counts(task, task.members[0]))
+        low, high = success_interval(*member_counts(task, task.members[0]))
     if task.metric == "success":
         low, high = max(low, 0.0), min(high, 1.0)
     score, members = entry.score(value), tuple(entry.score(float(one)) for one in values)
@@ -78,10 +78,10 @@ def draw_scores(entry: SuiteEntry, task: "TaskResult | None", rng: np.random.Gen
     if len(scores) > 1:
         return scores[rng.integers(len(scores), size=(DRAWS, len(scores) - 1))]
     if task.metric == "return":
-        returns = _returns(task.members[0])
+        returns = member_returns(task.members[0])
         values = returns[rng.integers(len(returns), size=(DRAWS, len(returns) - 1))].mean(axis=1)
     else:
-        counts, episodes = _counts(task, task.members[0])
+        counts, episodes = member_counts(task, task.members[0])
         if episodes == 1:  # nothing shows how a goal's episodes vary: draw from those of all goals
             counts, episodes = counts.sum(keepdims=True), len(counts)
         drawn = rng.binomial(episodes - 1, counts / episodes, size=(DRAWS, len(counts)))
@@ -98,16 +98,16 @@ def _t_interval(values: Array) -> Interval:
 def _member_values(task: "TaskResult") -> Array:
     """Return the metric of each member, the mean over seeds, [M]; exact sums, so that equal members are equal."""
     if task.metric == "return":
-        return np.array([math.fsum(_returns(member)) / len(_returns(member)) for member in task.members])
-    counts = [_counts(task, member) for member in task.members]
+        return np.array([math.fsum(member_returns(member)) / len(member_returns(member)) for member in task.members])
+    counts = [member_counts(task, member) for member in task.members]
     return np.array([successes.sum() / (len(successes) * episodes) for successes, episodes in counts])
 
 
-def _returns(member: "MemberResult") -> Array:
+def member_returns(member: "MemberResult") -> Array:
     """Return the sum of rewards of every episode of a member."""
     return np.concatenate([one.returns for one in member.seeds])
 
 
-def _counts(task: "TaskResult", member: "MemberResult") -> tuple[NDArray[np.int64], int]:
+def member_counts(task: "TaskResult", member: "MemberResult") -> tuple[NDArray[np.int64], int]:
     """Return the successes of each goal over all seeds, [G], and the episodes of each goal."""
     return np.sum([one.successes for one in member.seeds], axis=0), task.episodes * len(member.seeds)
