@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import gc_envs
+from gc_envs.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -33,7 +34,6 @@ NEEDS = {  # mark of a block -> the module that it needs
     "robotics": "gymnasium_robotics",
     "sb3": "stable_baselines3",
 }
-COMMANDS = {"list", "goals", "train", "evaluate", "suites", "render", "plot", "play", "benchmark"}
 PROGRAMS = {"pip", "gc-envs", "pytest", "python", "ruff", "mypy", ".", ".ci/run", "apt-get"}
 RUNS = {
     "README.md": 1,

@@ -14,9 +14,11 @@ import tyro
 import gc_envs
 from gc_envs.agents import LEARNERS, get_learner
 from gc_envs.cli.benchmark import benchmark
+from gc_envs.cli.compare import compare
 from gc_envs.cli.environments import goals, list_ids, play
 from gc_envs.cli.errors import one_line_errors
 from gc_envs.cli.evaluate import evaluate, plot, render
+from gc_envs.cli.leaderboard import leaderboard
 from gc_envs.cli.suite import evaluate_suite, suites
 from gc_envs.cli.train import TrainArguments, train
 from gc_envs.cli.words import help_alone, summary
@@ -31,6 +33,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "suites": suites,
     "render": render,
     "plot": plot,
+    "compare": compare,
+    "leaderboard": leaderboard,
     "play": play,
     "benchmark": benchmark,
 }

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from gc_envs.evaluation.scores import Summary, summarize
 from gc_envs.evaluation.suite import SuiteEntry, suite_entries
 
 SCHEMA = 1
@@ -155,6 +156,7 @@ class SuiteResult:
         tasks: The results by task name, in the order of the suite; tasks that were not asked for are missing.
         times: Seconds of the evaluation of each task, and "started", a UTC time: all that differs between repetitions.
         schema: The version of this layout.
+        summary: The scores, as `save` computes them; None for a result that comes from no file.
     """
 
     suite: str
@@ -166,12 +168,13 @@ class SuiteResult:
     tasks: dict[str, TaskResult]
     times: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
+    summary: Summary | None = None
 
     def save(self, path: Path | str) -> None:
-        """Write the JSON file, whole or not at all, and make the folders on the way."""
+        """Write the JSON file with its scores, whole or not at all, and make the folders on the way."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(dataclasses.asdict(self), path)
+        write_json(dataclasses.asdict(dataclasses.replace(self, summary=summarize(self))), path)
 
 
 @dataclass(frozen=True)
