@@ -17,6 +17,7 @@ from gc_envs.cli.benchmark import benchmark
 from gc_envs.cli.environments import goals, list_ids, play
 from gc_envs.cli.errors import one_line_errors
 from gc_envs.cli.evaluate import evaluate, plot, render
+from gc_envs.cli.sweep import sweep
 from gc_envs.cli.train import TrainArguments, train
 from gc_envs.cli.words import help_alone, summary
 from gc_envs.training.options import TrainOptions
@@ -26,6 +27,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_ids,
     "goals": goals,
     "train": TrainArguments,
+    "sweep": sweep,
     "evaluate": evaluate,
     "render": render,
     "plot": plot,

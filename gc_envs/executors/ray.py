@@ -68,7 +68,8 @@ def run_ray(
         try:
             while todo or running:
                 while todo and len(running) < (jobs or len(commands)):
-                    running[task.remote(todo[0], os.getcwd(), _environment(), lines)] = todo.pop(0).name
+                    command = todo.pop(0)
+                    running[task.remote(command, os.getcwd(), _environment(), lines)] = command.name
                 done, _ = ray.wait(list(running), timeout=TICK)
                 for name, line in _arrived(lines):
                     on_line(name, line)
