@@ -20,6 +20,7 @@ from gc_envs.cli.errors import one_line_errors
 from gc_envs.cli.evaluate import evaluate, plot, render
 from gc_envs.cli.leaderboard import leaderboard
 from gc_envs.cli.suite import evaluate_suite, suites
+from gc_envs.cli.sweep import sweep
 from gc_envs.cli.train import TrainArguments, train
 from gc_envs.cli.words import help_alone, summary
 from gc_envs.training.options import TrainOptions
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_ids,
     "goals": goals,
     "train": TrainArguments,
+    "sweep": sweep,
     "evaluate": evaluate,
     "suites": suites,
     "render": render,

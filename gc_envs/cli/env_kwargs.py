@@ -29,7 +29,7 @@ def parse_env_kwargs(env_id: str, pairs: Sequence[str]) -> dict[str, Any]:
         if not separator or name not in kinds:
             raise ValueError(f"{env_id} takes no {pair!r}; write NAME=VALUE with NAME one of {', '.join(kinds)}")
         try:
-            parsed[name] = _parse(text, kinds[name])
+            parsed[name] = parse_word(text, kinds[name])
         except (ValueError, KeyError):
             raise ValueError(f"{name}: {text!r} is not {KINDS[kinds[name]]}") from None
     return parsed
@@ -47,7 +47,7 @@ def argument_types(env_id: str) -> dict[str, Any]:
     return {p.name: hints.get(p.name, type(p.default)) for p in named}
 
 
-def _parse(text: str, kind: Any) -> Any:
+def parse_word(text: str, kind: Any) -> Any:
     """Return `text` as a value of type `kind`; ValueError or KeyError if it is none."""
     if kind is bool:
         return {"true": True, "false": False}[text.lower()]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import os
 import platform
 import shutil
 import subprocess
@@ -20,12 +19,11 @@ from gc_envs.evaluation.members import MakePolicy, PolicySource, import_policy, 
 from gc_envs.evaluation.suite import SuiteEntry, suite_entries, suite_name
 from gc_envs.evaluation.suite_result import SuiteResult, TaskResult, write_json
 from gc_envs.evaluation.suite_task import Part, Request, evaluate_task, time_limit_error
-from gc_envs.executors import Command, Outcome, run_local
+from gc_envs.executors import Command, Executor, Outcome, run_commands
 from gc_envs.training.run_dir import installed_versions
 
 TIME_LIMIT = 3600.0  # seconds that a task may take by default
 START_SECONDS = 60.0  # more than that until a worker is killed: it stops by itself between two steps, with its progress
-MAX_JOBS = 8  # tasks at a time by default, on machines with more cores
 
 
 class Reporter(Protocol):
@@ -49,6 +47,7 @@ def evaluate_suite(
     tasks: Sequence[str] | None = None,
     json: Path | str | None = None,
     jobs: int | None = None,
+    executor: Executor = "local",
     time_limit: float | None = TIME_LIMIT,
     videos: int = 0,
     command: str | None = None,
@@ -70,7 +69,9 @@ def evaluate_suite(
         tasks: The only tasks to evaluate; by default, all of them.
         json: The JSON file to write. While tasks are unfinished or failed, the others are kept in a folder beside it,
             FILE.parts, and the next call with the same arguments evaluates only what is missing there.
-        jobs: How many tasks run at a time; by default, one for each core, at most 8.
+        jobs: How many tasks run at a time; by default, one for each core, at most 8, or on Ray one for each core of the
+            cluster.
+        executor: "local" for processes of this machine, "ray" for a Ray cluster, whose nodes share the current folder.
         time_limit: The seconds that a task may take; None for as many as it needs. A policy that hangs in a single call
             is stopped in worker processes only.
         videos: How many successful and how many failed episodes of each task to record, as GIF files beside `json`.
@@ -89,6 +90,10 @@ def evaluate_suite(
     path = Path(json) if json else None
     if videos and path is None:
         raise ValueError(f"videos={videos} needs `json`: they are written beside that file")
+    if callable(make_policy) and executor != "local":
+        raise ValueError(
+            f"executor={executor!r} needs an agent that has a name; a function is evaluated in this process"
+        )
     started, reporter = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), reporter or _Silent()
     reporter.start([entry.name for entry in entries])
     source = None if callable(make_policy) else _source(make_policy, suite)
@@ -99,7 +104,7 @@ def evaluate_suite(
     if source is None:
         parts = _in_this_process(make_policy, name, entries, request, reporter)  # type: ignore[arg-type]
     else:
-        parts = _in_workers(request, entries, path, jobs or min(os.cpu_count() or 1, MAX_JOBS), reporter)
+        parts = _in_workers(request, entries, path, executor, jobs, reporter)
     result = SuiteResult(
         suite=suite,
         agent=agent or (path.stem if path else name),
@@ -158,10 +163,16 @@ def _in_this_process(
 
 
 def _in_workers(
-    request: Request, entries: Sequence[SuiteEntry], path: Path | None, jobs: int, reporter: Reporter
+    request: Request,
+    entries: Sequence[SuiteEntry],
+    path: Path | None,
+    executor: Executor,
+    jobs: int | None,
+    reporter: Reporter,
 ) -> dict[str, Part]:
     """Evaluate what has a name, each task in a process of its own, `jobs` of them at a time."""
-    folder = _parts_folder(path) if path else Path(tempfile.mkdtemp(prefix="gc_envs-suite-"))
+    here = "." if executor == "ray" else None  # where all nodes see it
+    folder = _parts_folder(path) if path else Path(tempfile.mkdtemp(prefix="gc_envs-suite-", dir=here))
     parts = _finished_parts(folder, request, path)
     if request.source.policy is None:  # what has no path needs no process to find that out
         nothing = [entry for entry in entries if entry.name not in request.source.paths]
@@ -187,7 +198,7 @@ def _in_workers(
         parts[name] = _part_of(folder, by_name[name], outcome, request)
         reporter.finish(name, parts[name])
 
-    run_local(commands, jobs, on_line, on_done)
+    run_commands(commands, executor, jobs=jobs, on_line=on_line, on_done=on_done)
     if path is None:
         shutil.rmtree(folder)
     return parts
@@ -227,6 +238,8 @@ def _part_of(folder: Path, entry: SuiteEntry, outcome: Outcome, request: Request
         return msgspec.json.decode(file.read_bytes(), type=Part)
     if outcome.timed_out and request.time_limit:
         error = time_limit_error(request.time_limit)
+    elif outcome.error:
+        error = outcome.error
     else:
         last = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
         error = f"its process ended with status {outcome.status}" + (f": {last[0].strip()}" if last else "")

@@ -9,15 +9,16 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):
-    """SIGINT or SIGTERM stopped the run after a checkpoint was written.
+    """SIGINT or SIGTERM stopped a run after a checkpoint was written, or the commands that this process has started.
 
     Args:
         signum: Number of the signal.
-        step: Environment steps taken.
+        step: Environment steps that the run has taken; None for commands.
     """
 
-    def __init__(self, signum: int, step: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signum).name} at step {step}; go on with --resume")
+    def __init__(self, signum: int, step: int | None = None) -> None:
+        rest = "; the same command goes on" if step is None else f" at step {step}; go on with --resume"
+        super().__init__(f"stopped by {signal.Signals(signum).name}{rest}")
         self.signum = signum
 
 

@@ -65,7 +65,7 @@ def train_run(
         raise ValueError(f"a run folder has to name how its task is made: give 'module:class', not {env_id!r}")
     name = re.sub(r"[^\w.-]+", "-", env_id)  # a folder of its own for FOLDER/NAME-v0 and module:class
     folder = Path(run_dir or Path("runs") / f"{agent}-{name}-{datetime.now():%Y%m%d-%H%M%S}")
-    learner, wanted = _build(agent, env_id, config, env_kwargs or {}, folder)
+    learner, wanted = build_run(agent, env_id, config, env_kwargs or {}, folder)
     console = Console(stderr=True)
     evaluator = Evaluator(
         env_id, episodes_per_goal=options.eval_episodes, episodes=SAMPLED_EPISODES * options.eval_episodes,
@@ -140,7 +140,7 @@ def goals_to_record(result: Evaluation) -> list[str] | int:
     return [names[(2 * i + 1) * len(names) // (2 * count)] for i in range(count)]
 
 
-def _build(
+def build_run(
     agent: str, env_id: str, config: Any, env_kwargs: dict[str, Any], folder: Path
 ) -> tuple[TrainableLearner, RunDir]:
     """Return the learner, and the run that `folder` is to hold."""
