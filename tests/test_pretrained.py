@@ -17,7 +17,7 @@ RUNS = {  # agent -> the words of `gc-envs train` after it
     "her-td3": [*SEEK, *SMALL],
     "reengage-sac": [*SEEK, *SMALL],
     "her-tqc": [*SEEK, *SMALL],
-    "her-dqn": ["GC-BitFlip-v0", "--env-kwargs", "bits=4", *SMALL],
+    "her-dqn": ["GC-BitFlip-v0", "--env-kwargs", "bits=4", *SMALL, "--learning-rate", "0.03"],
     "multi-reengage": [
         "GC-DriveSeek-v0", "--env-kwargs", "max_goals=5", *SMALL, "--encoder-width", "8", "--embedding", "4"
     ],

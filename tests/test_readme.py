@@ -33,12 +33,13 @@ NEEDS = {  # mark of a block -> the module that it needs
     "robotics": "gymnasium_robotics",
     "sb3": "stable_baselines3",
 }
-COMMANDS = {"list", "goals", "train", "evaluate", "render", "plot", "play", "benchmark"}
+COMMANDS = {"list", "goals", "train", "evaluate", "render", "plot", "export", "play", "benchmark"}
 PROGRAMS = {"pip", "gc-envs", "pytest", "python", "ruff", "mypy", ".", ".ci/run", "apt-get"}
 RUNS = {
     "README.md": 1,
     "training.md": 4,
     "evaluation.md": 1,
+    "pretrained.md": 1,
     "own_environment.md": 1,
 }  # page -> how many runs its commands train
 RUN_FILES = ("config.json", "metrics.csv", "evaluation.json", "learning_curve.png", "agent.gif", "checkpoints")

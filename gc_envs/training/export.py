@@ -40,5 +40,6 @@ def export_policy(run: Path | str, folder: Path | str) -> Path:
     for name in KEPT:
         if (source.folder / name).exists():
             shutil.copyfile(source.folder / name, folder / name)
-    save_checkpoint(exported.checkpoints, newest.step, arrays)
+    checkpoint = save_checkpoint(exported.checkpoints, newest.step, arrays)
+    shutil.copymode(checkpoint / "meta.json", checkpoint / "state.safetensors")  # others may read it
     return folder

@@ -8,7 +8,6 @@ import zipfile
 import numpy as np
 import pytest
 
-from gc_envs.cli import main
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.evaluation.member_paths import paths_by_task
 from gc_envs.evaluation.suite import suite_entries
@@ -76,9 +75,7 @@ def test_a_model_that_wants_flat_observations_says_so(name, tmp_path):
     task = "BitFlip-20" if name.split()[1] in DISCRETE else SEEK
     with pytest.raises(ValueError, match=r"flat.zip is for no task of this suite: it wants observations Box\("):
         paths_by_task([path], ENTRIES)
-    expected = (
-        rf"flat.zip cannot be evaluated on {task}: it wants observations Box\(.*, the task has Dict\('achieved_goal"
-    )
+    expected = rf"flat.zip cannot be evaluated on {task}: it wants observations Box\(.*, the task has Dict\("
     with pytest.raises(ValueError, match=expected):
         paths_by_task([f"{task}={path}"], ENTRIES)
 
@@ -158,14 +155,6 @@ def test_a_missing_package_is_named_with_its_remedy(her, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sbx", None)
     with pytest.raises(ModuleNotFoundError, match=r"fast.zip needs sbx; install it with: pip install sbx-rl"):
         load_model(path)
-
-
-def test_the_command_line_says_it_in_one_line(tmp_path, capsys):
-    (tmp_path / "text.zip").write_text("hello")
-    assert main(["evaluate", "--suite", "quick", str(tmp_path / "text.zip")]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    assert "text.zip is no model file of Stable-Baselines3" in line
 
 
 def test_the_table_names_classes_that_exist():
