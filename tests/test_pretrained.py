@@ -1,14 +1,24 @@
 """Exported agents act as their runs do, bit for bit, and those that come with the package reach their scores."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tiny_run import contents, flip
 
+import gc_envs
 from gc_envs.agents import load_agent
 from gc_envs.cli import main
 from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.evaluation.intervals import success_interval
+from gc_envs.evaluation.member_paths import paths_by_task
+from gc_envs.evaluation.members import training_of
+from gc_envs.evaluation.pretrained_score import measure_score, recorded_score
+from gc_envs.evaluation.suite import suite_entries
 from gc_envs.training.checkpoint import RunError, list_checkpoints, load_arrays
-from gc_envs.training.export import export_policy
+from gc_envs.training.export import KEPT, export_policy
+from gc_envs.training.run_dir import PRETRAINED, open_run
 
 SMALL = ["--total-steps", "60", "--learning-starts", "40", "--batch-size", "16", "--width", "16", "--depth", "1"]
 SEEK = ["GC-ContinuousSeek-v0", "--env-kwargs", "dim=2"]
@@ -36,9 +46,7 @@ def check_export(run, folder, begins):
     np.testing.assert_array_equal(actions(whole), actions(exported))
     assert len(np.unique(actions(whole))) > 1, "actions that differ between states"
     found = contents(folder)
-    assert {"config.json", "metrics.csv", "evaluations.csv", "evaluation.json"} == {
-        name for name in found if "/" not in name
-    }
+    assert {name for name in found if "/" not in name} == {"config.json", *KEPT}
     (checkpoint,) = list_checkpoints(folder / "checkpoints")
     arrays = load_arrays(checkpoint)
     assert arrays
@@ -114,3 +122,73 @@ def test_damage_to_an_exported_agent_is_noticed(exported_leo, tmp_path):
     flip(checkpoint / "state.safetensors", 0.9)
     with pytest.raises(RunError, match="does not have the SHA-256"):
         load_agent(folder)
+
+
+PAGE = Path(__file__).parent.parent / "docs" / "pretrained.md"
+EXACT = ("Gridworld", "ContinuousSeek-5", "ContinuousSeek-10", "BitFlip-20")  # no physics, and no close decisions
+SLOW = ("Craftax-Classic",)
+
+
+def named(names):
+    """Parameters of a test: the agents, those on slow tasks marked as slow."""
+    return [pytest.param(n, marks=[pytest.mark.slow] * (recorded_score(n).task in SLOW)) for n in names]
+
+
+@pytest.mark.parametrize("name", named(gc_envs.pretrained()))
+def test_a_pretrained_agent_reaches_its_score(name):
+    recorded = recorded_score(name)
+    if "Panda" in recorded.task:
+        pytest.importorskip("mujoco")
+    if open_run(name).agent != "leo":
+        pytest.importorskip("stable_baselines3")
+    measured = measure_score(name)
+    assert (measured.suite, measured.task) == (recorded.suite, recorded.task)
+    if recorded.task in EXACT:
+        assert measured == recorded
+    elif recorded.entry.metric == "success":
+        low, high = success_interval(np.array(recorded.result.successes), recorded.entry.episodes)
+        assert low <= measured.value <= high
+    else:
+        returns = np.array(recorded.result.returns)
+        assert measured.value == pytest.approx(recorded.value, abs=2 * returns.std() / len(returns) ** 0.5)
+
+
+def test_the_page_says_what_is_recorded():
+    rows = re.findall(r"^\| `([\w-]+)` \| `([\w-]+)` \|(.*)\|$", PAGE.read_text(), re.MULTILINE)
+    assert sorted(name for name, *_ in rows) == gc_envs.pretrained()
+    for name, agent, cells in rows:
+        run, score = open_run(name), recorded_score(name)
+        training = training_of(run, score.entry.metric)
+        megabytes = sum(path.stat().st_size for path in run.folder.rglob("*") if path.is_file()) / 1e6
+        assert agent == run.agent
+        assert [cell.strip() for cell in cells.split("|")] == [
+            score.task, f"{training.steps:,}", f"{training.seconds / 60:.1f}",
+            f"{score.entry.metric} {score.value:.2f}", f"{megabytes:.2f}",
+        ]  # fmt: skip
+
+
+def test_all_of_them_are_small():
+    assert sum(path.stat().st_size for path in PRETRAINED.rglob("*") if path.is_file()) < 6e6
+
+
+def test_names_stand_for_runs_wherever_runs_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert gc_envs.pretrained("leo-gridworld").run.folder == PRETRAINED / "leo-gridworld"
+    assert main(["evaluate", "leo-gridworld", "--max-steps", "30"]) == 0
+    assert "GC-Gridworld-v0: success" in capsys.readouterr().out
+    assert main(["render", "leo-gridworld", "--max-steps", "2"]) == 0
+    assert main(["plot", "leo-gridworld", "--out", "curve.png"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"sampled-seed0.gif", "curve.png"}, "not in the package"
+    assert paths_by_task(["leo-gridworld"], suite_entries("quick")) == {"Gridworld": ["leo-gridworld"]}
+    export_policy("leo-gridworld", tmp_path / "leo-gridworld")
+    assert open_run("leo-gridworld").folder == Path("leo-gridworld"), "a folder comes first"
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(capsys):
+    with pytest.raises(ValueError, match=r"'leo-gridword'; did you mean 'leo-gridworld'\? known: her-bitflip20, "):
+        gc_envs.pretrained("leo-gridword")
+    with pytest.raises(ValueError, match=r"unknown pretrained agent 'dreamer'; known: her-bitflip20, "):
+        gc_envs.pretrained("dreamer")
+    assert main(["evaluate", "leo-gridword"]) == 2
+    error = "leo-gridword is not a run folder: it has no config.json; did you mean the pretrained agent leo-gridworld?"
+    assert capsys.readouterr().err == f"error: {error}\n"

@@ -96,9 +96,8 @@ def render(
         policy, policy.run.env_id, list(goal) or SAMPLED_GOALS, seed=seed, max_steps=max_steps,
         env_kwargs=run_env_kwargs(policy.run, None, env_kwargs),
     )  # fmt: skip
-    path = (
-        out or (run if run.is_dir() else Path()) / f"{'+'.join(goal or ('sampled',)).replace('/', '_')}-seed{seed}.gif"
-    )
+    name = f"{'+'.join(goal or ('sampled',)).replace('/', '_')}-seed{seed}.gif"
+    path = out or (run if run.is_dir() else Path()) / name
     flags = " ".join(["--goal", *goal, ""]) if goal else ""
     comment = f"gc-envs render {run.name} {flags}--seed {seed} ({policy.run.env_id})"
     print(f"wrote {save_gif(episodes, path, policy.task.render_fps if fps is None else fps, comment=comment)}")
