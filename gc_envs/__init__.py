@@ -16,13 +16,13 @@ from gc_envs.core import forking  # noqa: F401, watches for forks from now on
 from gc_envs.registration import make_task, register, register_all
 
 __version__ = "0.2.0.dev0"
-__all__ = ["evaluate", "evaluate_suite", "make_task", "register", "use_compile_cache"]
+__all__ = ["evaluate", "evaluate_suite", "make_task", "pretrained", "register", "use_compile_cache"]
 
 register_all()
 
 
 def __getattr__(name: str) -> Any:
-    """Import the evaluation on first use, so that importing this package loads no more than Gymnasium."""
+    """Import evaluation and agents on first use, so that importing this package loads no more than Gymnasium."""
     if name == "evaluate":
         from gc_envs.evaluation import evaluate
 
@@ -31,4 +31,8 @@ def __getattr__(name: str) -> Any:
         from gc_envs.evaluation.run_suite import evaluate_suite
 
         return evaluate_suite
+    if name == "pretrained":
+        from gc_envs.agents.pretrained import pretrained
+
+        return pretrained
     raise AttributeError(f"module 'gc_envs' has no attribute {name!r}")

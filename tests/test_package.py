@@ -90,6 +90,7 @@ print(gc_envs.__file__)
 env = gymnasium.make("gc_envs:GC-Gridworld-v0", size=5)
 observation, info = env.reset(seed=0)
 assert env.step(0)[0] in env.observation_space
+assert gc_envs.pretrained("leo-gridworld").task.goals.num_goals == 107
 """
 
 

@@ -12,13 +12,14 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from gc_envs.agents.collect import Actors, collect, finite_goals, init_actors, observe, training_env
 from gc_envs.agents.config import OnPolicyConfig
 from gc_envs.agents.goal_stats import GoalStats
 from gc_envs.agents.jax_trainer import JaxTrainer
-from gc_envs.agents.policy import JaxPolicy
+from gc_envs.agents.policy import JaxPolicy, acting_arrays
 from gc_envs.agents.types import Array, Metrics, Transition
 from gc_envs.core.task import Task
 from gc_envs.training.run_dir import RunDir
@@ -154,6 +155,10 @@ class OnPolicy(ABC):
     def trainer(self, run: RunDir) -> JaxTrainer:
         """Return this learner as a training run that `training.loop.train` can drive."""
         return JaxTrainer(self, run)
+
+    def acting_arrays(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return those of a checkpoint's arrays that are enough for `load`."""
+        return acting_arrays(self, arrays)
 
     @classmethod
     def load(cls, run: Path | str) -> JaxPolicy:

@@ -112,11 +112,21 @@ def load_acting_state(learner: Learner, arrays: dict[str, np.ndarray]) -> Any:
         RunError: An array is missing or of another shape.
     """
     state = jax.eval_shape(learner.init, jax.random.key(0))
-    names = jax.tree.unflatten(jax.tree.structure(state), list(flatten(state)))  # its leaves are their own names
-    wanted = learner.acting_state(names)
+    wanted = _acting_names(learner, state)
     template = dict(zip(jax.tree.leaves(wanted), jax.tree.leaves(learner.acting_state(state)), strict=True))
     found = unflatten({name: array for name, array in arrays.items() if name in template}, template)
     return jax.device_put(jax.tree.map(lambda name: found[name], wanted))
+
+
+def acting_arrays(learner: Learner, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return those of a checkpoint's arrays that `load_acting_state` looks at."""
+    wanted = jax.tree.leaves(_acting_names(learner, jax.eval_shape(learner.init, jax.random.key(0))))
+    return {name: array for name, array in arrays.items() if name in wanted}
+
+
+def _acting_names(learner: Learner, state: Any) -> Any:
+    """Return what `learner.acting_state` takes of a state, with the names of the arrays as leaves."""
+    return learner.acting_state(jax.tree.unflatten(jax.tree.structure(state), list(flatten(state))))
 
 
 def _parts(observation: Any) -> dict[str, Any]:

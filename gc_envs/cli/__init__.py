@@ -18,6 +18,7 @@ from gc_envs.cli.compare import compare
 from gc_envs.cli.environments import goals, list_ids, play
 from gc_envs.cli.errors import one_line_errors
 from gc_envs.cli.evaluate import evaluate, plot, render
+from gc_envs.cli.export import export
 from gc_envs.cli.leaderboard import leaderboard
 from gc_envs.cli.suite import evaluate_suite, suites
 from gc_envs.cli.sweep import sweep
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "plot": plot,
     "compare": compare,
     "leaderboard": leaderboard,
+    "export": export,
     "play": play,
     "benchmark": benchmark,
 }

@@ -32,7 +32,7 @@ def evaluate(
     its flags.
 
     Args:
-        run: Evaluate the agent of this run folder.
+        run: Evaluate the agent of this run folder, or the pretrained agent with this name.
         env_id: Evaluate on this id; by default, on the one that the agent was trained on.
         episodes_per_goal: Run this many episodes for each goal of a finite goal set.
         episodes: Run this many episodes if goals are sampled.
@@ -83,12 +83,12 @@ def render(
     """Record a video of a trained agent on the way to one or more goals.
 
     Args:
-        run: Record the agent of this run folder.
+        run: Record the agent of this run folder, or the pretrained agent with this name.
         goal: Give the episodes the goals with these names; by default, three sampled goals.
         seed: Seed the start states, the dynamics and the sampled goals with this number.
         max_steps: End an episode after this many steps; by default, after those of the id but at most 120.
         env_kwargs: Change these arguments of the environment, such as horizon=50; by default, those of the run.
-        out: Write this GIF file; by default, one in the run folder.
+        out: Write this GIF file; by default, one in the run folder, or in this folder for a pretrained agent.
         fps: Show this many frames per second; by default, as many as the environment asks for.
     """
     from gc_envs.agents import load_agent
@@ -99,7 +99,8 @@ def render(
         policy, policy.run.env_id, list(goal) or SAMPLED_GOALS, seed=seed, max_steps=max_steps,
         env_kwargs=run_env_kwargs(policy.run, None, env_kwargs),
     )  # fmt: skip
-    path = out or run / f"{'+'.join(goal or ('sampled',)).replace('/', '_')}-seed{seed}.gif"
+    name = f"{'+'.join(goal or ('sampled',)).replace('/', '_')}-seed{seed}.gif"
+    path = out or (run if run.is_dir() else Path()) / name
     flags = " ".join(["--goal", *goal, ""]) if goal else ""
     comment = f"gc-envs render {run.name} {flags}--seed {seed} ({policy.run.env_id})"
     print(f"wrote {save_gif(episodes, path, policy.task.render_fps if fps is None else fps, comment=comment)}")

@@ -9,14 +9,13 @@ from gymnasium.vector import AutoresetMode
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
+from gc_envs.evaluation.acting import ActingPolicy, as_policy
 from gc_envs.evaluation.intervals import success_interval
 from gc_envs.registration import get_row, make_task
 
 SAMPLED_EPISODES = 100  # episodes of an evaluation where goals are sampled
 MAX_ENVS = 128  # environments that an evaluation steps side by side, unless the caller asks for another number
 
-ActFunction = Callable[[dict[str, Any]], np.ndarray]  # goal-dictionary observations [N, ...] -> actions [N, ...]
-ResetFunction = Callable[[np.ndarray], Any]  # bool [N]: the environments in which a new episode begins
 ProgressCallback = Callable[[int, int], None]  # (episodes finished, episodes in total)
 
 # What `evaluate` returns: plain numbers, ready for JSON. (A functional definition, because "return" is a keyword.)
@@ -59,7 +58,8 @@ def evaluate(
     Args:
         policy: One of our agents, an SB3 model, or a function from a batch of goal-dictionary observations to actions.
             One that remembers earlier observations has a method `reset(mask)`, which is called before the first
-            observation of new episodes with a bool [N] that says in which environments they begin.
+            observation of new episodes with a bool [N] that says in which environments they begin. SB3 models with a
+            recurrent network are given the state that they returned.
         env_id: A registered id, "module:id" or "module:class", as `make_task` takes them, or a task.
         episodes_per_goal: Episodes for each goal of a finite set.
         episodes: Episodes in total if goals are sampled.
@@ -155,8 +155,7 @@ class Evaluator:
 
     def run(self, policy: Any, seed: int, on_step: ProgressCallback | None = None) -> Episodes:
         """Run every episode once."""
-        reset = getattr(policy, "reset", None)
-        return _run_episodes(as_policy(policy), reset, self.envs, self.goals, self.episode_seeds(seed), on_step)
+        return _run_episodes(as_policy(policy), self.envs, self.goals, self.episode_seeds(seed), on_step)
 
     def successes(self, episodes: Episodes) -> np.ndarray:
         """Return the number of successful episodes of each goal, int [G]; [1] where goals are sampled."""
@@ -184,23 +183,8 @@ class Evaluator:
         }
 
 
-def as_policy(policy: Any) -> ActFunction:
-    """Return `policy` as a function from observations to actions: its `.predict` as in SB3, its `.act`, or itself.
-
-    Raises:
-        TypeError: If it has neither method and is not callable.
-    """
-    if hasattr(policy, "predict"):
-        return lambda observation: policy.predict(observation, deterministic=True)[0]
-    function: ActFunction = getattr(policy, "act", policy)
-    if not callable(function):
-        raise TypeError(f"a policy is an SB3 model, has .act, or is a callable; got {type(policy).__name__}")
-    return function
-
-
 def _run_episodes(
-    act: ActFunction,
-    reset: ResetFunction | None,
+    policy: ActingPolicy,
     envs: GoalVectorEnv,
     goals: Sequence[int | None],
     seeds: Sequence[int],
@@ -219,9 +203,8 @@ def _run_episodes(
         new = np.ones_like(free) if observation is None else free & (episode >= 0)
         if new.any():
             observation = _reset_where(envs, new, episode, goals, seeds)
-            if reset is not None:
-                reset(new)
-        observation, reward, terminated, truncated, info = envs.step(act(observation))
+            policy.reset(new)
+        observation, reward, terminated, truncated, info = envs.step(policy.act(observation))
         running = episode >= 0
         ever[episode[running]] |= info["is_success"][running]
         returns[episode[running]] += reward[running]

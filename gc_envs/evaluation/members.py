@@ -3,7 +3,7 @@
 import importlib
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 from gc_envs.agents import get_learner, load_agent
+from gc_envs.evaluation.member_paths import agent_kwargs, is_model_file
 from gc_envs.evaluation.suite import AGENT_ARGUMENTS, SuiteEntry
 from gc_envs.evaluation.suite_result import Training
-from gc_envs.registration import get_row, make_task
 from gc_envs.training.logger import read_csv
-from gc_envs.training.run_dir import RunDir, open_run
+from gc_envs.training.run_dir import RunDir
 
 MakePolicy = Callable[[EnvSpec, gymnasium.Space[Any], gymnasium.Space[Any]], Any]
 
@@ -114,64 +114,14 @@ def members_of_function(make_policy: MakePolicy, entry: SuiteEntry, name: str) -
     return [Member(name, policy, chosen)]
 
 
-def paths_by_task(words: Sequence[str], entries: Sequence[SuiteEntry]) -> dict[str, list[str]]:
-    """Return the task that each run folder or model file is for.
-
-    Args:
-        words: Run folders, names of `gc_envs.pretrained` and model files; "TASK=PATH" says what a path is for.
-        entries: All rows of the suite.
-
-    Raises:
-        ValueError: A path is for no task, for several, or named twice.
-        RunError: A path is neither a run folder nor a model file.
-    """
-    found: dict[str, list[str]] = {}
-    for word in words:
-        task, _, path = word.rpartition("=")
-        names = [entry.name for entry in entries]
-        if task and task not in names:
-            raise ValueError(f"{word!r} names no task of this suite; it has: {', '.join(names)}")
-        task = task or _task_of_path(path, entries)
-        if path in found.setdefault(task, []):
-            raise ValueError(f"{path} is named twice")
-        found[task].append(path)
-    return found
-
-
-def _task_of_path(path: str, entries: Sequence[SuiteEntry]) -> str:
-    """Return the name of the only task that a run folder or model file is for."""
-    if path.endswith(".zip"):
-        from gc_envs.sb3.model_file import load_model, spaces_fit
-
-        model = load_model(path)
-        fitting = [entry.name for entry in entries if spaces_fit(model, make_task(entry.env_id, **entry.env_kwargs))]
-    else:
-        run = open_run(path)
-        fitting = [entry.name for entry in entries if _is_trained_on(run, entry)]
-    if len(fitting) != 1:
-        which = f"it fits {', '.join(fitting)}" if fitting else "it fits no task of this suite"
-        raise ValueError(f"which task is {path} for? {which}; write TASK={path}")
-    return fitting[0]
-
-
-def _is_trained_on(run: RunDir, entry: SuiteEntry) -> bool:
-    """Return whether a run has the environment of a task; the horizon, say, may have differed while it trained."""
-    if get_row(run.env_id).id != entry.env_id:
-        return False
-    trained_on, evaluated_on = make_task(run.env_id, **run.env_kwargs), make_task(entry.env_id, **entry.env_kwargs)
-    same_names = trained_on.goals.names == evaluated_on.goals.names
-    return same_names and trained_on.goals.desired_space == evaluated_on.goals.desired_space
-
-
 def _member_of_path(path: str, entry: SuiteEntry) -> Member:
     """Return the policy of a run folder or model file."""
-    if path.endswith(".zip"):
+    if is_model_file(path):
         from gc_envs.sb3.model_file import load_model
 
         return Member(Path(path).name, load_model(path))
     policy = load_agent(path)
-    kwargs = {name: value for name, value in policy.run.env_kwargs.items() if name in AGENT_ARGUMENTS}
-    return Member(policy.run.folder.name, policy, kwargs, training_of(policy.run, entry.metric), path)
+    return Member(policy.run.folder.name, policy, agent_kwargs(policy.run), training_of(policy.run, entry.metric), path)
 
 
 def training_of(run: RunDir, metric: str) -> Training:

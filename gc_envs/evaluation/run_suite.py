@@ -15,7 +15,8 @@ from typing import Protocol
 import msgspec
 
 from gc_envs.device import describe_device
-from gc_envs.evaluation.members import MakePolicy, PolicySource, import_policy, members_of_function, paths_by_task
+from gc_envs.evaluation.member_paths import paths_by_task
+from gc_envs.evaluation.members import MakePolicy, PolicySource, import_policy, members_of_function
 from gc_envs.evaluation.suite import SuiteEntry, suite_entries, suite_name
 from gc_envs.evaluation.suite_result import SuiteResult, TaskResult, write_json
 from gc_envs.evaluation.suite_task import Part, Request, evaluate_task, time_limit_error

@@ -9,7 +9,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ import numpy as np
 
 from gc_envs.compile_cache import use_compile_cache
 from gc_envs.core.goal_env_mixin import check_actions
-from gc_envs.evaluation.evaluate import Episodes, Evaluator, ProgressCallback, as_policy
+from gc_envs.evaluation.acting import as_policy
+from gc_envs.evaluation.evaluate import Episodes, Evaluator, ProgressCallback
 from gc_envs.evaluation.members import Member, PolicySource
 from gc_envs.evaluation.suite import SuiteEntry, suite_entries
 from gc_envs.evaluation.suite_result import MemberResult, SeedResult, TaskResult, Video, write_json
@@ -156,7 +158,15 @@ class CheckedPolicy:
 
     def __init__(self, policy: Any, space: gymnasium.Space[Any]) -> None:
         self.policy, self.space = as_policy(policy), space
-        self.reset = getattr(policy, "reset", lambda mask: None)
+
+    def reset(self, mask: np.ndarray) -> None:
+        """Tell the policy in which environments a new episode begins, bool [N].
+
+        Raises:
+            PolicyError: The policy raises an error.
+        """
+        with _errors_of_policy():
+            self.policy.reset(mask)
 
     def act(self, observation: dict[str, Any]) -> np.ndarray:
         """Return actions [N, ...].
@@ -164,10 +174,8 @@ class CheckedPolicy:
         Raises:
             PolicyError: The policy raises an error, or what it returns has a wrong shape or type or is not finite.
         """
-        try:
-            actions = np.asarray(self.policy(observation))
-        except Exception as error:
-            raise PolicyError(f"the policy raises {type(error).__name__}: {error}{_where(error)}") from error
+        with _errors_of_policy():
+            actions = np.asarray(self.policy.act(observation))
         try:
             if actions.dtype.kind not in "iuf":
                 raise ValueError(f"actions are numbers, got {actions.dtype}")
@@ -177,6 +185,15 @@ class CheckedPolicy:
         except ValueError as error:
             raise PolicyError(f"the policy returns what are no actions: {error}") from error
         return actions
+
+
+@contextmanager
+def _errors_of_policy() -> Iterator[None]:
+    """Raise errors as `PolicyError` in this context."""
+    try:
+        yield
+    except Exception as error:
+        raise PolicyError(f"the policy raises {type(error).__name__}: {error}{_where(error)}") from error
 
 
 def _where(error: BaseException) -> str:

@@ -10,7 +10,8 @@ from gymnasium.vector import AutoresetMode
 
 from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
-from gc_envs.evaluation.evaluate import as_policy, episode_steps
+from gc_envs.evaluation.acting import as_policy
+from gc_envs.evaluation.evaluate import episode_steps
 from gc_envs.registration import make_task
 
 VIDEO_STEPS = 120  # steps of a recorded episode at most, unless the caller asks for more

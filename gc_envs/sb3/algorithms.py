@@ -28,11 +28,17 @@ ROWS = (
     Algorithm("her-td3", ExploringTD3, DDPGConfig),
     Algorithm("her-sac", SAC, OffPolicyConfig),
     Algorithm("her-tqc", TQC, OffPolicyConfig),
-    Algorithm("her-dqn", DQN, DQNConfig, action_kind=Discrete),
+    Algorithm("her-dqn", DQN, DQNConfig, action_kind=Discrete, acts_with=("q_net.",)),
     Algorithm("reengage-ddpg", ReenGAGEDDPG, ReenGAGEDDPGConfig),
     Algorithm("reengage-td3", ReenGAGETD3, ReenGAGEDDPGConfig),
     Algorithm("reengage-sac", ReenGAGESAC, ReenGAGEConfig),
-    Algorithm("reengage-dqn", ReenGAGEDQN, ReenGAGEDQNConfig, action_kind=Discrete),
-    Algorithm("multi-reengage", MultiReenGAGEDDPG, MultiReenGAGEConfig, needs_point_sets=True),
+    Algorithm("reengage-dqn", ReenGAGEDQN, ReenGAGEDQNConfig, action_kind=Discrete, acts_with=("q_net.",)),
+    Algorithm(
+        "multi-reengage",
+        MultiReenGAGEDDPG,
+        MultiReenGAGEConfig,
+        needs_point_sets=True,
+        acts_with=("actor.", "critic.features_extractor."),
+    ),
 )
 ALGORITHMS = {row.name: row for row in ROWS}

@@ -11,10 +11,10 @@ from stable_baselines3.common.vec_env import VecMonitor
 from gc_envs.core.goals import PointSetGoals
 from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
-from gc_envs.sb3.checkpoint import set_weights
+from gc_envs.sb3.checkpoint import Arrays, set_weights
 from gc_envs.sb3.config import OffPolicyConfig
 from gc_envs.sb3.her_buffer import AchievedGoalHerReplayBuffer
-from gc_envs.sb3.policy import SB3Policy
+from gc_envs.sb3.policy import SB3Policy, acting_arrays, set_acting_weights
 from gc_envs.sb3.trainer import SB3Trainer
 from gc_envs.sb3.vec_env import SB3VecEnv
 from gc_envs.training.run_dir import RunDir, open_run, trained_arrays
@@ -45,6 +45,9 @@ class Algorithm:
     needs_point_sets: bool = False
     """Whether goals must be sets of points."""
 
+    acts_with: tuple[str, ...] = ("actor.",)
+    """What the names of the weights that acting needs begin with, among those of the model's policy."""
+
     takes_compact: ClassVar[bool] = False  # the integer observations of this package's own networks are not for SB3
     on_success: ClassVar[str | None] = None
 
@@ -53,7 +56,7 @@ class Algorithm:
         return SB3Learner(self, task, config)
 
     def load(self, run: Path | str) -> SB3Policy:
-        """Return the trained agent of a run folder.
+        """Return the trained agent of a run folder; the critics of one that was exported are untrained.
 
         Raises:
             RunError: The folder is not a run, has no checkpoint, is damaged, or holds another kind of agent.
@@ -61,7 +64,10 @@ class Algorithm:
         opened = open_run(run)
         learner: SB3Learner = opened.learner(self)
         model, _ = learner.build()
-        set_weights(model, trained_arrays(opened))
+        if opened.exported:
+            set_acting_weights(model, self.acts_with, trained_arrays(opened))
+        else:
+            set_weights(model, trained_arrays(opened))
         return SB3Policy(model, learner.task, opened)
 
 
@@ -108,6 +114,10 @@ class SB3Learner:
     def trainer(self, run: RunDir) -> SB3Trainer:
         """Return the learner as a training run that has not begun; `run` says where its files are."""
         return SB3Trainer(self.build, self.task, self.total_steps, run, self.config.threads)
+
+    def acting_arrays(self, arrays: Arrays) -> Arrays:
+        """Return those of a checkpoint's arrays that are enough for `Algorithm.load`."""
+        return acting_arrays(arrays, self.algorithm.acts_with)
 
 
 def _check_spaces(algorithm: Algorithm, task: Task) -> None:

@@ -10,6 +10,7 @@ RUN/wandb_id               the id of the run on Weights & Biases, if it is there
 """
 
 import dataclasses
+import difflib
 import importlib.metadata
 import json
 import os
@@ -28,6 +29,7 @@ from gc_envs.training.checkpoint import (
 )
 
 FORMAT = 2
+PRETRAINED = Path(__file__).parent.parent / "pretrained_agents"  # exported runs that come with this package, by name
 RESULTS = ("evaluation.json", "learning_curve.png", "agent.gif")  # made when a run has ended
 PACKAGES = (
     "gc_envs", "jax", "flax", "optax", "numpy", "gymnasium", "craftax", "mujoco", "torch",
@@ -46,6 +48,7 @@ class RunDir:
     config: dict[str, Any]
     versions: dict[str, str] = dataclasses.field(default_factory=dict)  # of packages, when the run was started
     device: str | None = None  # what it was started on, in words
+    exported: bool = False  # whether it has only what acting needs, see `training.export`
 
     @property
     def checkpoints(self) -> Path:
@@ -90,7 +93,7 @@ class RunDir:
         if self.folder.exists() and (not self.folder.is_dir() or set(os.listdir(self.folder)) - {".config.json"}):
             raise RunError(f"{self.folder} already exists; pass --resume to go on with it, or another --run-dir")
         self.folder.mkdir(parents=True, exist_ok=True)
-        dataclasses.replace(self, versions=installed_versions(), device=describe_device())._write()
+        dataclasses.replace(self, versions=installed_versions(), device=describe_device()).write()
 
     def lengthened(self, total_steps: int) -> "RunDir":
         """Return this run with a larger `total_steps`, which is written to its config.json.
@@ -100,10 +103,11 @@ class RunDir:
         for name in RESULTS:
             (self.folder / name).unlink(missing_ok=True)
         longer = dataclasses.replace(self, config={**self.config, "total_steps": total_steps})
-        longer._write()
+        longer.write()
         return longer
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write config.json into the folder."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         contents = {"format": FORMAT, **fields}
         del contents["folder"]
@@ -133,16 +137,32 @@ class RunDir:
                     )
 
 
+def pretrained_names() -> list[str]:
+    """Return the names of the pretrained agents that come with this package."""
+    return sorted(path.parent.name for path in PRETRAINED.glob("*/config.json"))
+
+
+def find_run(folder: Path | str) -> Path:
+    """Return the folder of a run, which may be the name of a pretrained agent where there is no such folder."""
+    is_name = not Path(folder).exists() and str(folder) in pretrained_names()
+    return PRETRAINED / folder if is_name else Path(folder)
+
+
 def open_run(folder: Path | str) -> RunDir:
-    """Return the run in `folder`.
+    """Return the run in a folder.
+
+    Args:
+        folder: The folder, or the name of a pretrained agent.
 
     Raises:
         RunError: There is none, its config.json is damaged, or another version of this package made it.
     """
-    folder = Path(folder)
+    folder = find_run(folder)
     path = folder / "config.json"
     if not path.is_file():
-        raise RunError(f"{folder} is not a run folder: it has no config.json")
+        near = [] if folder.exists() else difflib.get_close_matches(str(folder), pretrained_names(), n=1)
+        hint = f"; did you mean the pretrained agent {near[0]}?" if near else ""
+        raise RunError(f"{folder} is not a run folder: it has no config.json{hint}")
     try:
         contents = json.loads(path.read_text())
         found, maker = contents["format"], contents["versions"].get("gc_envs", "of another version")
@@ -150,7 +170,7 @@ def open_run(folder: Path | str) -> RunDir:
             raise RunError(
                 f"{folder} was made by gc_envs {maker} in run format {found}; this version reads run format {FORMAT}"
             )
-        contents.setdefault("device", None)  # of runs that were started before it was kept
+        contents = {"device": None, "exported": False} | contents  # runs that were started earlier have neither
         fields = {f.name: contents[f.name] for f in dataclasses.fields(RunDir) if f.name != "folder"}
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is damaged: {error!r}") from error

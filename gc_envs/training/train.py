@@ -173,6 +173,8 @@ def _open_or_create(wanted: RunDir, *, resume: bool, lengthen: bool) -> RunDir:
     """Return the run in the folder of `wanted`, checked to be the same, or `wanted` as a new one."""
     if resume and wanted.folder.is_dir() and any(wanted.folder.iterdir()):
         run = open_run(wanted.folder)
+        if run.exported:
+            raise RunError(f"{run.folder} was exported: it has what acting needs, and nothing to go on training with")
         run.check_same(wanted, lengthen=lengthen)
         return run
     wanted.create()

@@ -99,9 +99,12 @@ class TrainableLearner(Protocol):
     def trainer(self, run: RunDir) -> Trainer:
         """Return the learner as a run that has not begun; `run` says where its files are."""
 
+    def acting_arrays(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return those of a checkpoint's arrays that are enough for `load`."""
+
     @classmethod
     def load(cls, run: Path | str) -> Policy:
-        """Return the trained agent of a run folder.
+        """Return the trained agent of a run folder, whole or exported.
 
         Raises:
             RunError: The folder is not a run, has no checkpoint, is damaged, or holds another kind of agent.

@@ -10,7 +10,8 @@ from probes import ChainTask
 import gc_envs
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.evaluation import format_table, save_json
-from gc_envs.evaluation.evaluate import _run_episodes, as_policy, evaluate
+from gc_envs.evaluation.acting import as_policy
+from gc_envs.evaluation.evaluate import _run_episodes, evaluate
 from gc_envs.gridworld.task import MOVES
 
 ID = "GC-Gridworld-v0"
@@ -111,9 +112,7 @@ def test_start_states_depend_on_the_episode_only():
     goals, seeds = [0, 1, 2] * 6, list(range(100, 118))
     act = as_policy(lambda observation: (observation["observation"][:, 0] < 1).astype(int))
     outcomes = [
-        _run_episodes(
-            act, None, GoalVectorEnv(ChainTask(horizon=2), num_envs, all_goals_info=False), goals, seeds, None
-        )
+        _run_episodes(act, GoalVectorEnv(ChainTask(horizon=2), num_envs, all_goals_info=False), goals, seeds, None)
         for num_envs in (4, 18)
     ]
     for ours, theirs in zip(*outcomes, strict=True):
