@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -43,6 +43,7 @@ def evaluate_suite(
     task: Words = (),
     json: Path | None = None,
     videos: int = 0,
+    executor: Literal["local", "ray"] = "local",
     jobs: int | None = None,
     time_limit: float = 3600.0,
 ) -> None:
@@ -62,6 +63,8 @@ def evaluate_suite(
         task: Evaluate only these tasks of the suite; by default, all of them.
         json: Write the result to this JSON file. An evaluation that was stopped goes on with the same command.
         videos: Record this many successful and this many failed episodes of each task, beside the JSON file.
+        executor: Run the tasks in processes of this machine, or on a Ray cluster (extra `ray`) whose nodes share the
+            current folder.
         jobs: Evaluate this many tasks at a time; by default, one for each core, at most 8.
         time_limit: Stop a task after this many seconds, and go on with the others.
     """
@@ -72,8 +75,8 @@ def evaluate_suite(
         raise ValueError("name what to evaluate: run folders or model files, or else --policy MODULE:FUNCTION")
     with ShowProgress() as reporter:
         result = run(
-            policy or agents, suite, agent=name, tasks=task or None, json=json, jobs=jobs, time_limit=time_limit,
-            videos=videos, command=_command(agents, suite, policy, name, task, videos), reporter=reporter,
+            policy or agents, suite, agent=name, tasks=task or None, json=json, executor=executor, jobs=jobs,
+            time_limit=time_limit, videos=videos, command=_command(agents, suite, policy, name, task, videos), reporter=reporter,
         )  # fmt: skip
     print(format_tasks(result))
     if json is not None:

@@ -149,15 +149,3 @@ def train_command(run: RunDir) -> str:
             words += [f"--{'no-' if value is False else ''}{name.replace('_', '-')}"]
             words += [] if isinstance(value, bool) else [str(value)]
     return shlex.join(words)
-
-
-def random_policy(
-    env_spec: EnvSpec, observation_space: gymnasium.Space[Any], action_space: gymnasium.Space[Any]
-) -> Any:
-    """Return a policy of uniformly random actions, the same ones in every process."""
-    action_space.seed(0)
-
-    def act(observation: dict[str, Any]) -> np.ndarray:
-        return np.array([action_space.sample() for _ in observation["observation"]])
-
-    return act
