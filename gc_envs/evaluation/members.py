@@ -31,7 +31,7 @@ class Member:
         policy: What `evaluate` takes.
         env_kwargs: The arguments of the environment that the agent chooses, of those named in `AGENT_ARGUMENTS`.
         training: How it was trained, where that is known.
-        path: The run folder, if it comes from one.
+        path: The run folder or model file, if it comes from one.
     """
 
     name: str
@@ -167,7 +167,7 @@ def _member_of_path(path: str, entry: SuiteEntry) -> Member:
     if path.endswith(".zip"):
         from gc_envs.sb3.model_file import load_model
 
-        return Member(Path(path).name, load_model(path))
+        return Member(Path(path).name, load_model(path), path=path)
     policy = load_agent(path)
     kwargs = {name: value for name, value in policy.run.env_kwargs.items() if name in AGENT_ARGUMENTS}
     return Member(policy.run.folder.name, policy, kwargs, training_of(policy.run, entry.metric), path)
