@@ -17,6 +17,7 @@ from gc_envs.cli.benchmark import benchmark
 from gc_envs.cli.environments import goals, list_ids, play
 from gc_envs.cli.errors import one_line_errors
 from gc_envs.cli.evaluate import evaluate, plot, render
+from gc_envs.cli.report import report
 from gc_envs.cli.train import TrainArguments, train
 from gc_envs.cli.words import help_alone, summary
 from gc_envs.training.options import TrainOptions
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate,
     "render": render,
     "plot": plot,
+    "report": report,
     "play": play,
     "benchmark": benchmark,
 }

@@ -17,7 +17,8 @@ from gc_envs.evaluation.video import Recording, record, recording_envs, save_gif
 from gc_envs.registration import make_task
 
 MAX_FRAMES = 60  # of a video; those of longer episodes show every second, fourth, ... step
-WIDTH = 192  # pixels
+WIDTH = 160  # pixels
+COLOURS = 64
 MAX_BYTES = 60_000  # of a GIF file; frames are dropped until it is smaller
 MIN_FRAMES = 8  # where that ends
 FPS = 10
@@ -125,13 +126,18 @@ def replay_command(entry: SuiteEntry, member: Member, goal: str | None, seed: in
 
 
 def save_small_gif(frames: Sequence[np.ndarray], path: Path, comment: str = "") -> Path:
-    """Write frames as a GIF of at most `WIDTH` pixels and, if `MIN_FRAMES` allow it, `MAX_BYTES`; the end is kept."""
+    """Write frames as a GIF of at most `WIDTH` pixels and, if `MIN_FRAMES` allow it, `MAX_BYTES`.
+
+    Where that takes fewer frames, they are shown for longer; the last one is kept.
+    """
     small = [_shrink(frame) for frame in frames]
-    save_gif([small], path, FPS, comment=comment)
-    while path.stat().st_size > MAX_BYTES and len(small) > MIN_FRAMES:
-        small = small[::-1][::2][::-1]
-        save_gif([small], path, FPS, comment=comment)
-    return path
+    count = len(small)
+    while True:
+        kept = [small[i] for i in np.linspace(0, len(small) - 1, count).round().astype(int)]
+        save_gif([kept], path, FPS * count / len(small), comment=comment, colours=COLOURS)
+        if path.stat().st_size <= MAX_BYTES or count <= MIN_FRAMES:
+            return path
+        count = max(MIN_FRAMES, min(count - 1, int(0.9 * count * MAX_BYTES / path.stat().st_size)))
 
 
 def _shrink(frame: np.ndarray) -> np.ndarray:

@@ -124,7 +124,9 @@ def record_episodes(
     return [one.frames for one in record(policy, envs, encoded, range(seed, seed + num_envs))]
 
 
-def save_gif(episodes: Sequence[Sequence[np.ndarray]], path: Path, fps: int = 10, *, comment: str = "") -> Path:
+def save_gif(
+    episodes: Sequence[Sequence[np.ndarray]], path: Path, fps: float = 10, *, comment: str = "", colours: int = 192
+) -> Path:
     """Write episodes as a GIF, one after another.
 
     All frames share one palette, so that regions that do not change take no space in the file.
@@ -134,6 +136,7 @@ def save_gif(episodes: Sequence[Sequence[np.ndarray]], path: Path, fps: int = 10
         path: The file to write.
         fps: Frames per second; the last frame of each episode is shown for a second.
         comment: Text to store in the file.
+        colours: How many colours there are, an even number up to 256.
 
     Returns:
         `path`.
@@ -146,7 +149,7 @@ def save_gif(episodes: Sequence[Sequence[np.ndarray]], path: Path, fps: int = 10
     if fps < 1:
         raise ValueError(f"fps must be at least 1, got {fps}")
     frames = [frame for episode in episodes for frame in episode]
-    palette = _palette(frames)
+    palette = _palette(frames, colours)
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     durations = [ms for episode in episodes for ms in [round(1000 / fps)] * (len(episode) - 1) + [LAST_FRAME_MS]]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -156,14 +159,14 @@ def save_gif(episodes: Sequence[Sequence[np.ndarray]], path: Path, fps: int = 10
     return path
 
 
-def _palette(frames: Sequence[np.ndarray]) -> Any:
-    """Return an image whose palette suits `frames`: half are their most common colours, half their most extreme."""
+def _palette(frames: Sequence[np.ndarray], count: int) -> Any:
+    """Return an image whose `count` colours suit `frames`: half are their most common ones, half their most extreme."""
     from PIL import Image
 
     stride = math.isqrt(len(frames) // 12) + 1  # skip pixels rather than frames: some colours show in one frame only
     sheet, colours = Image.fromarray(np.concatenate([frame[::stride, ::stride] for frame in frames])), []
     for method in (Image.Quantize.MEDIANCUT, Image.Quantize.MAXCOVERAGE):
-        colours += (sheet.quantize(96, method, dither=Image.Dither.NONE).getpalette() or [])[: 3 * 96]
+        colours += (sheet.quantize(count // 2, method, dither=Image.Dither.NONE).getpalette() or [])[: 3 * (count // 2)]
     palette = Image.new("P", (1, 1))
     palette.putpalette(colours)
     return palette
