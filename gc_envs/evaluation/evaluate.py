@@ -150,8 +150,7 @@ class Evaluator:
 
     def episode_seeds(self, seed: int) -> list[int]:
         """Return the seed of each episode, [E], as `reset` takes it."""
-        found: list[int] = np.random.SeedSequence(seed).generate_state(len(self.goals)).tolist()
-        return found
+        return episode_seeds(seed, len(self.goals))
 
     def run(self, policy: Any, seed: int, on_step: ProgressCallback | None = None) -> Episodes:
         """Run every episode once."""
@@ -182,6 +181,12 @@ class Evaluator:
             "seed": self.seed,
             "env_kwargs": self.env_kwargs,
         }
+
+
+def episode_seeds(seed: int, count: int) -> list[int]:
+    """Return the seed of each of `count` episodes of an evaluation, as `reset` takes it."""
+    found: list[int] = np.random.SeedSequence(seed).generate_state(count).tolist()
+    return found
 
 
 def as_policy(policy: Any) -> ActFunction:

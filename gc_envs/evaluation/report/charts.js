@@ -1,7 +1,9 @@
 // Drawings: scores of a task beside published values, learning curves, intervals.
 
 const LANE = 15; // the height of an agent's row, in pixels
-const WORD = 5.9; // the width of a letter of 11 pixels, on average
+const pen = document.createElement("canvas").getContext("2d");
+pen.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+const widthOf = (text) => pen.measureText(text).width; // of a label, in pixels
 
 const scoreOf = (entry, value) => (value - entry.random_score) / (entry.reference - entry.random_score);
 
@@ -49,12 +51,9 @@ function scorePlot(task, width, axis) {
     s("line", { class: "axis", x1: x(score), x2: x(score), y1: bottom, y2: bottom + 3 }),
     s("text", { class: "tick", x: x(score), y: bottom + 14, "text-anchor": "middle" }, minus(String(text))),
   ]),
-  labels.placed.map(({ left, row, at, text, one }) => {
-    const y = bottom + 18 + 14 * row;
-    return s("g", { class: "published", "data-tip": `${one.agent}: ${entry.metric} ${one.value}. ${one.protocol}` },
-      s("line", { x1: at, x2: at, y1: 2, y2: y + 1 }),
-      s("text", { x: left, y: y + 11 }, text));
-  }),
+  labels.placed.map(({ row, at }) => s("line", { class: "published", x1: at, x2: at, y1: 2, y2: bottom + 20 + 14 * row })),
+  labels.placed.map(({ left, row, text, one }) => s("text", { class: "published", x: left, y: bottom + 29 + 14 * row,
+    "data-tip": `${one.agent}: ${entry.metric} ${one.value}. ${one.protocol}` }, text)),
   task.outcomes.map((outcome, index) => lane(task, outcome, index, x, 6 + LANE * (index + 0.5), width)));
 }
 
@@ -63,7 +62,7 @@ function lane(task, outcome, index, x, y, width) {
   const hit = s("rect", { class: "hit", x: 0, y: y - LANE / 2, width, height: LANE });
   if (outcome.score.status !== "done") {
     const text = statusText(outcome);
-    const room = Math.floor((width - x(0) - 20) / WORD);
+    const room = Math.floor(text.length * Math.min(1, (width - x(0) - 14) / widthOf(text)));
     return s("g", { ...props, class: `${props.class} hole ${outcome.score.status}` }, hit,
       s("path", { class: "cross", d: "M-3-3L3 3M-3 3L3-3", transform: `translate(${x(0)} ${y})` }),
       s("text", { x: x(0) + 10, y: y + 4 }, text.length > room ? `${text.slice(0, room - 1)}\u2026` : text));
@@ -78,7 +77,7 @@ function lane(task, outcome, index, x, y, width) {
 function stacked(labels, width) {
   const ends = [];
   const placed = [...labels].sort((a, b) => a.at - b.at).map((label) => {
-    const length = label.text.length * WORD;
+    const length = widthOf(label.text);
     const left = Math.max(0, Math.min(label.at - length / 2, width - length));
     let row = ends.findIndex((end) => end + 8 <= left);
     if (row < 0) row = ends.length;
@@ -117,7 +116,7 @@ function curvePlot(task, width) {
   const names = [...new Set(curves.map((one) => AGENTS[one.index].name))].join(", ");
   return s("svg", { class: "plot", width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
     "aria-label": `${task.entry.name}: ${task.entry.metric} by environment steps of training; ${names}` },
-  ticks(low, high, 2).map((one) => [
+  ticks(low, high, 3).map((one) => [
     s("line", { class: "grid", x1: left, x2: width - right, y1: y(one), y2: y(one) }),
     s("text", { class: "tick", x: left - 6, y: y(one) + 4, "text-anchor": "end" }, minus(String(one))),
   ]),

@@ -77,7 +77,7 @@ async function copied(text) {
   }
 }
 
-const command = (text) => h("div", { class: "command" }, h("code", {}, text), copyButton(text));
+const command = (text) => h("div", { class: "command" }, h("code", { title: text }, text), copyButton(text));
 
 // A drawing that is made again whenever its width changes.
 function drawing(draw, props) {

@@ -54,10 +54,11 @@ function goalPicture(task) {
     count.textContent = `${task.goals.filter(matches).length} of ${plural(task.goals.length, "goal")}`;
   }
 
-  function show(goal, isChosen = true) {
+  function show(goal) {
     for (const cell of panels.querySelectorAll(".cell")) cell.toggleAttribute("data-chosen", cell.dataset.goal === task.goals[goal]);
-    details.replaceChildren(...goalDetails(task, goal, able));
-    if (isChosen) details.scrollIntoView({ block: "nearest", behavior: "auto" });
+    details.replaceChildren(...goalDetails(task, goal, able).filter(Boolean));
+    details.scrollIntoView({ block: "nearest" });
+    history.replaceState(null, "", `#${task.entry.name}/${encodeURI(task.goals[goal])}`);
   }
 
   draw();
@@ -75,8 +76,9 @@ const scale = () => h("div", { class: "scale", role: "img", "aria-label": "Colou
 function panel(task, index, order, show, isOneOfSeveral) {
   const goals = task.goals.map((name, i) => ({ name, index: i, ...countsOf(task, index, i) }));
   const share = (one) => one.successes / one.episodes;
-  const groups = Map.groupBy ? Map.groupBy(goals, (one) => kindOf(one.name)) : grouped(goals);
-  const box = h("div", { class: "panel", role: "group", "aria-label": `Goals of ${AGENTS[index].name}; arrow keys move`, onkeydown: moveFocus },
+  const groups = new Map();
+  for (const one of goals) groups.set(kindOf(one.name), [...(groups.get(kindOf(one.name)) ?? []), one]);
+  return h("div", { class: "panel", role: "group", "aria-label": `Goals of ${AGENTS[index].name}; arrow keys move`, onkeydown: moveFocus },
     isOneOfSeveral && h("h5", {}, agentName(index)),
     [...groups].map(([kind, members]) => h("div", { class: "group" },
       h("h6", {}, h("span", {}, kind), h("span", { class: "muted" },
@@ -86,13 +88,6 @@ function panel(task, index, order, show, isOneOfSeveral) {
         "data-tip": `${one.name}\n${AGENTS[index].name}: ${countsText(one)}`, "aria-label": `${one.name}: ${countsText(one)}`,
         vars: { "--share": `${Math.round(share(one) * 100)}%` }, onclick: () => show(one.index),
       }, h("span", {}, restOf(one.name))))))));
-  return box;
-}
-
-function grouped(goals) {
-  const groups = new Map();
-  for (const one of goals) groups.set(kindOf(one.name), [...(groups.get(kindOf(one.name)) ?? []), one]);
-  return groups;
 }
 
 // A picture is one stop of the Tab key; from there, arrow keys go from cell to cell.
@@ -126,15 +121,29 @@ function moveFocus(event) {
 
 function goalDetails(task, goal, able) {
   const name = task.goals[goal];
+  const { seeds, episodes } = task.entry;
   const clips = task.clips.filter((one) => one.video.goal === name);
-  const rows = able.flatMap((index) => task.outcomes[index].members.map((member, i, all) => h("tr", {},
-    h("th", { scope: "row" }, i === 0 && agentName(index), all.length > 1 && h("span", { class: "muted" }, member.name)),
-    member.seeds.map((one) => h("td", {}, `${one.successes[goal]} of ${task.entry.episodes}`)))));
+  const rows = able.map((index) => h("tr", {}, h("th", { scope: "row" }, agentName(index)), seeds.map((_, i) => {
+    const all = task.outcomes[index].members.map((member) => member.seeds[i].successes[goal]);
+    return h("td", {}, `${sum(all)} of ${all.length * episodes}`);
+  })));
   return [
     h("h5", {}, name),
     h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Agent"),
-      task.entry.seeds.map((seed) => h("th", { scope: "col" }, `Seed ${seed}`)))), h("tbody", {}, rows)),
+      seeds.map((seed) => h("th", { scope: "col" }, `Seed ${seed}`)))), h("tbody", {}, rows)),
     clips.length ? h("div", { class: "clips" }, clips.map((one) => clipFigure(one))) :
       h("p", { class: "muted" }, "No episode of this goal was recorded."),
+    recording(task, goal),
   ];
+}
+
+// The command that records any episode of a goal, by the seed of the evaluation.
+function recording(task, goal) {
+  const { name, seeds, episodes } = task.entry;
+  const quoted = `'${task.goals[goal].replaceAll("'", "'\\''")}'`;
+  const lines = seeds.flatMap((seed, i) => task.episode_seeds[i].slice(goal * episodes, (goal + 1) * episodes).map((one) =>
+    [seed, `gc-envs render RUN --suite ${DATA.suite} --task ${name} --goal ${quoted} --seed ${one}`]));
+  return h("details", { class: "more" }, h("summary", {}, "Record its episodes"),
+    h("p", { class: "muted" }, "RUN is a run folder, a model file, or --policy MODULE:FUNCTION."),
+    lines.map(([seed, line]) => h("div", {}, h("p", { class: "muted" }, `Seed ${seed}`), command(line))));
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gc_envs
+from gc_envs.evaluation.evaluate import episode_seeds
 from gc_envs.evaluation.scores import Summary, TaskScore, summarize
 from gc_envs.evaluation.suite import SuiteEntry, suite_entries
 from gc_envs.evaluation.suite_result import MemberResult, SuiteResult, TaskResult, Video
@@ -81,12 +82,14 @@ class Task:
     Attributes:
         entry: The suite's row.
         goals: The names of a finite goal set, [G]; empty where goals are sampled.
+        episode_seeds: The seed of each episode of a finite goal set, for each seed of the row.
         outcomes: One for each agent.
         clips: The videos of all agents.
     """
 
     entry: SuiteEntry
     goals: list[str]
+    episode_seeds: list[list[int]]
     outcomes: list[Outcome]
     clips: list[Clip]
 
@@ -125,7 +128,8 @@ def page_of(sources: Sequence[Source], max_video_bytes: int) -> Page:
         found = [source.result.tasks.get(entry.name) for source in sources]
         goals = next((task.goals for task in found if task is not None and task.goals), [])
         outcomes = [_outcome(summary.tasks[entry.name], task) for summary, task in zip(summaries, found, strict=True)]
-        tasks.append(Task(entry, goals, outcomes, clips.get(entry.name, [])))
+        seeds = [episode_seeds(seed, len(goals) * entry.episodes) for seed in entry.seeds if goals]
+        tasks.append(Task(entry, goals, seeds, outcomes, clips.get(entry.name, [])))
     agents = [_agent(name, one.result, summary) for name, one, summary in zip(names, sources, summaries, strict=True)]
     written = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Page(first.suite, gc_envs.__version__, written, agents, tasks)

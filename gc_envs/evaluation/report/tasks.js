@@ -37,39 +37,54 @@ function open(box, task) {
     videos(task)));
 }
 
+// A row for each agent; those with several members have a row for each of them in a second table.
 function results(task) {
-  const entry = task.entry;
-  const metric = entry.metric === "success" ? "success" : "mean_return";
-  const columns = ["Agent", "Member", ...entry.seeds.map((seed) => `Seed ${seed}`), `Mean ${entry.metric}`, ...(entry.metric === "success" ? ["At the last step"] : []), "Score", "95% interval"];
-  const rows = task.outcomes.flatMap((outcome, index) => {
-    if (outcome.score.status !== "done") {
-      return h("tr", {}, h("th", { scope: "row" }, agentName(index)),
-        h("td", { colspan: columns.length - 1, class: `hole ${outcome.score.status}` }, h("span", { class: `badge ${outcome.score.status}` }, statusText(outcome))));
-    }
-    return outcome.members.map((member, i, all) => h("tr", {},
-      h("th", { scope: "row" }, agentName(index)),
-      h("td", { class: "name" }, member.name),
-      member.seeds.map((one) => h("td", {}, seedText(task, one, metric))),
-      h("td", {}, number(mean(member.seeds.map((one) => one[metric])))),
-      entry.metric === "success" && h("td", {}, number(mean(member.seeds.map((one) => one.success_last)))),
-      h("td", {}, number(outcome.score.members[i])),
-      h("td", {}, i === 0 ? `${interval(outcome.score.ci)}${all.length > 1 ? ` of their mean ${number(outcome.score.score)}` : ""}` : "")));
-  });
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Results on ${entry.name}` },
-    h("table", {}, h("thead", {}, h("tr", {}, columns.map((one) => h("th", { scope: "col" }, one)))), h("tbody", {}, rows)));
+  const several = task.outcomes.some((one) => one.members.length > 1);
+  const rows = task.outcomes.map((outcome, index) => (outcome.score.status === "done" ?
+    resultRow(task, index, outcome.members, outcome.score.score, interval(outcome.score.ci)) :
+    h("tr", {}, h("th", { scope: "row" }, agentName(index)),
+      h("td", { colspan: "9", class: "hole" }, h("span", { class: `badge ${outcome.score.status}` }, statusText(outcome))))));
+  const members = task.outcomes.flatMap((outcome, index) =>
+    outcome.members.map((member, i) => resultRow(task, index, [member], outcome.score.members[i])));
+  return [resultTable(task, "95% interval", rows),
+    several && h("details", { class: "more" }, h("summary", {}, "Every member"), resultTable(task, null, members))];
 }
 
-function seedText(task, one, metric) {
-  const episodes = (task.goals.length || 1) * task.entry.episodes;
-  return [number(one[metric]), h("span", { class: "muted" }, ` ${sum(one.successes)} of ${episodes}`)];
+function resultTable(task, last, rows) {
+  const { metric, name, seeds } = task.entry;
+  const columns = ["Agent", "Member", ...seeds.map((seed) => `Seed ${seed}`), `Mean ${metric}`,
+    metric === "success" && "At the last step", "Score", last].filter(Boolean);
+  return scrolled(`Results on ${name}`, columns, rows);
+}
+
+const scrolled = (label, columns, rows) => h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+  h("table", {}, h("thead", {}, h("tr", {}, columns.map((one) => h("th", { scope: "col" }, one)))), h("tbody", {}, rows)));
+
+function resultRow(task, index, members, score, range) {
+  const { metric, seeds, episodes } = task.entry;
+  const key = metric === "success" ? "success" : "mean_return";
+  const overall = (name) => number(mean(members.flatMap((member) => member.seeds.map((one) => one[name]))));
+  return h("tr", {},
+    h("th", { scope: "row" }, agentName(index)),
+    h("td", { class: "name" }, members.length > 1 ? plural(members.length, "member") : members[0].name),
+    seeds.map((_, i) => {
+      const all = members.map((member) => member.seeds[i]);
+      const count = all.length * (task.goals.length || 1) * episodes;
+      return h("td", {}, number(mean(all.map((one) => one[key]))),
+        h("span", { class: "muted" }, ` ${sum(all.flatMap((one) => one.successes))} of ${count}`));
+    }),
+    h("td", {}, overall(key)),
+    metric === "success" && h("td", {}, overall("success_last")),
+    h("td", {}, h("strong", {}, number(score))),
+    range && h("td", {}, range));
 }
 
 function published(task) {
-  const entry = task.entry;
-  return entry.published.length > 0 && [h("h4", {}, "Published values"), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Published values" }, h("table", {},
-    h("thead", {}, h("tr", {}, ["Agent", entry.metric === "success" ? "Success" : "Return", "On this scale", "Protocol"].map((one) => h("th", { scope: "col" }, one)))),
-    h("tbody", {}, entry.published.map((one) => h("tr", {}, h("th", { scope: "row" }, one.agent), h("td", {}, minus(String(one.value))),
-      h("td", {}, number(scoreOf(entry, one.value))), h("td", { class: "text" }, one.protocol))))))];
+  const { metric, published } = task.entry;
+  return published.length > 0 && [h("h4", {}, "Published values"),
+    scrolled("Published values", ["Agent", metric === "success" ? "Success" : "Return", "As a score", "Protocol"],
+      published.map((one) => h("tr", {}, h("th", { scope: "row" }, one.agent), h("td", {}, minus(String(one.value))),
+        h("td", {}, number(scoreOf(task.entry, one.value))), h("td", { class: "text" }, one.protocol))))];
 }
 
 function videos(task) {
@@ -89,7 +104,8 @@ function clipFigure(clip) {
   return h("figure", { class: "clip" },
     clip.source ? film(clip.source, words) : h("p", { class: "nofilm muted" }, "This video is not in the report."),
     h("figcaption", {},
-      h("p", {}, h("span", { class: video.success ? "badge reached" : "badge missed" }, video.success ? "reached" : "not reached"), " ", h("strong", {}, goal)),
+      h("p", {}, h("span", { class: video.success ? "badge reached" : "badge missed" }, video.success ? "reached" : "not reached"),
+        video.goal !== null && [" ", h("strong", {}, goal)]),
       h("p", {}, agentName(clip.agent), h("span", { class: "muted" }, ` seed ${video.seed}`)),
       command(video.command)));
 }
@@ -116,14 +132,16 @@ function film(source, words) {
   return h("div", { class: "film" }, image, canvas, button);
 }
 
-// The address ends with #TASK or #TASK/GOAL, which can be handed on.
+// The address may end with #TASK or #TASK/GOAL, to be handed on.
 function follow() {
-  const name = decodeURIComponent(location.hash.slice(1));
+  const [name, ...goal] = decodeURIComponent(location.hash.slice(1)).split("/");
   const box = document.getElementById(name);
-  if (box instanceof HTMLDetailsElement) {
-    box.open = true;
-    box.scrollIntoView();
-  }
+  const task = DATA.tasks.find((one) => one.entry.name === name);
+  if (!task) return;
+  box.open = true;
+  open(box, task);
+  box.scrollIntoView();
+  if (goal.length) [...box.querySelectorAll(".cell")].find((one) => one.dataset.goal === goal.join("/"))?.click();
 }
 
 function openAll() {
