@@ -20,6 +20,7 @@ from gc_envs.cli.errors import one_line_errors
 from gc_envs.cli.evaluate import evaluate, plot, render
 from gc_envs.cli.export import export
 from gc_envs.cli.leaderboard import leaderboard
+from gc_envs.cli.report import report
 from gc_envs.cli.suite import evaluate_suite, suites
 from gc_envs.cli.sweep import sweep
 from gc_envs.cli.train import TrainArguments, train
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "compare": compare,
     "leaderboard": leaderboard,
     "export": export,
+    "report": report,
     "play": play,
     "benchmark": benchmark,
 }

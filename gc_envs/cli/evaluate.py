@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gc_envs.cli.env_kwargs import parse_env_kwargs
-from gc_envs.cli.words import EnvKwargs, GoalNames, RunFolder, RunFolders
+from gc_envs.cli.words import EnvKwargs, GoalNames, OptionalRun, RunFolder, RunFolders
 from gc_envs.registration import get_row
 
 if TYPE_CHECKING:
@@ -71,16 +71,19 @@ def run_env_kwargs(run: "RunDir", env_id: str | None, pairs: Sequence[str]) -> d
 
 
 def render(
-    run: RunFolder,
+    run: OptionalRun = None,
     *,
     goal: GoalNames = (),
     seed: int = 0,
     max_steps: int | None = None,
     env_kwargs: EnvKwargs = (),
+    suite: str | None = None,
+    task: str | None = None,
+    policy: str | None = None,
     out: Path | None = None,
     fps: int | None = None,
 ) -> None:
-    """Record a video of a trained agent on the way to one or more goals.
+    """Record a video of a trained agent on the way to one or more goals, or an episode of a suite once more.
 
     Args:
         run: Record the agent of this run folder, or the pretrained agent with this name.
@@ -88,22 +91,58 @@ def render(
         seed: Seed the start states, the dynamics and the sampled goals with this number.
         max_steps: End an episode after this many steps; by default, after those of the id but at most 120.
         env_kwargs: Change these arguments of the environment, such as horizon=50; by default, those of the run.
+        suite: Record an episode as the task of this suite runs it; RUN may then be a model file, too.
+        task: Take this task of the suite.
+        policy: Record the policy that this function makes, written MODULE:FUNCTION, instead of a run.
         out: Write this GIF file; by default, one in the run folder, or in this folder for a pretrained agent.
         fps: Show this many frames per second; by default, as many as the environment asks for.
     """
     from gc_envs.agents import load_agent
     from gc_envs.evaluation.video import record_episodes, save_gif
 
-    policy = load_agent(run)
+    if suite or task or policy:
+        if max_steps is not None or env_kwargs or fps is not None:
+            raise ValueError("--max-steps, --env-kwargs and --fps are those of the suite's task where --suite is given")
+        return render_task(run, suite, task, policy, goal, seed, out)
+    if run is None:
+        raise ValueError("the following arguments are required: RUN; add --help to see what there is")
+    agent = load_agent(run)
     episodes = record_episodes(
-        policy, policy.run.env_id, list(goal) or SAMPLED_GOALS, seed=seed, max_steps=max_steps,
-        env_kwargs=run_env_kwargs(policy.run, None, env_kwargs),
+        agent, agent.run.env_id, list(goal) or SAMPLED_GOALS, seed=seed, max_steps=max_steps,
+        env_kwargs=run_env_kwargs(agent.run, None, env_kwargs),
     )  # fmt: skip
-    name = f"{'+'.join(goal or ('sampled',)).replace('/', '_')}-seed{seed}.gif"
-    path = out or (run if run.is_dir() else Path()) / name
+    path = out or (run if run.is_dir() else Path()) / video_name(goal, seed)
     flags = " ".join(["--goal", *goal, ""]) if goal else ""
-    comment = f"gc-envs render {run.name} {flags}--seed {seed} ({policy.run.env_id})"
-    print(f"wrote {save_gif(episodes, path, policy.task.render_fps if fps is None else fps, comment=comment)}")
+    comment = f"gc-envs render {run.name} {flags}--seed {seed} ({agent.run.env_id})"
+    print(f"wrote {save_gif(episodes, path, agent.task.render_fps if fps is None else fps, comment=comment)}")
+
+
+def video_name(goal: Sequence[str], seed: int) -> str:
+    """Return what the file of a video is called."""
+    return f"{'+'.join(goal or ('sampled',)).replace('/', '_')}-seed{seed}.gif"
+
+
+def render_task(
+    run: Path | None,
+    suite: str | None,
+    task: str | None,
+    policy: str | None,
+    goal: Sequence[str],
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Record episodes as an evaluation on a suite runs them."""
+    from gc_envs.evaluation.members import PolicySource
+    from gc_envs.evaluation.suite_videos import FPS, replay
+    from gc_envs.evaluation.video import save_gif
+
+    if not (suite and task) or (run is None) == (policy is None):
+        raise ValueError("an episode of a suite needs --suite, --task, and either RUN or --policy")
+    source = PolicySource(policy, {} if run is None else {task: [str(run)]})
+    recordings = replay(source, suite, task, goal, seed)
+    path = out or (run if run is not None and run.is_dir() else Path()) / f"{task}-{video_name(goal, seed)}"
+    print(f"wrote {save_gif([one.frames for one in recordings], path, FPS)}")
+    print(f"reached: {', '.join('yes' if one.success else 'no' for one in recordings)}")
 
 
 def plot(

@@ -76,7 +76,8 @@ def evaluate_suite(
     with ShowProgress() as reporter:
         result = run(
             policy or agents, suite, agent=name, tasks=task or None, json=json, executor=executor, jobs=jobs,
-            time_limit=time_limit, videos=videos, command=_command(agents, suite, policy, name, task, videos), reporter=reporter,
+            time_limit=time_limit, videos=videos, reporter=reporter,
+            command=_command(agents, suite, policy, name, task, videos),
         )  # fmt: skip
     print(format_tasks(result))
     if json is not None:

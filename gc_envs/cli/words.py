@@ -9,7 +9,9 @@ from tyro.conf import Positional
 EnvId = Annotated[Positional[str], tyro.conf.arg(metavar="ID")]
 EnvKwargs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[NAME=VALUE ...]", help_behavior_hint="")]
 GoalNames = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[GOAL ...]", help_behavior_hint="")]
+ResultFiles = Annotated[Positional[tuple[Path, ...]], tyro.conf.arg(metavar="JSON ...", help_behavior_hint="")]
 RunFolder = Annotated[Positional[Path], tyro.conf.arg(metavar="RUN")]
+OptionalRun = Annotated[Positional[Path | None], tyro.conf.arg(metavar="RUN", help_behavior_hint="")]
 RunFolders = Annotated[Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...", help_behavior_hint="")]
 
 

@@ -150,8 +150,7 @@ class Evaluator:
 
     def episode_seeds(self, seed: int) -> list[int]:
         """Return the seed of each episode, [E], as `reset` takes it."""
-        found: list[int] = np.random.SeedSequence(seed).generate_state(len(self.goals)).tolist()
-        return found
+        return episode_seeds(seed, len(self.goals))
 
     def run(self, policy: Any, seed: int, on_step: ProgressCallback | None = None) -> Episodes:
         """Run every episode once."""
@@ -159,9 +158,8 @@ class Evaluator:
 
     def successes(self, episodes: Episodes) -> np.ndarray:
         """Return the number of successful episodes of each goal, int [G]; [1] where goals are sampled."""
-        counts: np.ndarray = episodes.ever.reshape(-1, self.episodes_per_goal if self.finite else len(self.goals)).sum(
-            1
-        )
+        group = self.episodes_per_goal if self.finite else len(self.goals)
+        counts: np.ndarray = episodes.ever.reshape(-1, group).sum(axis=1)
         return counts
 
     def __call__(self, policy: Any, on_step: ProgressCallback | None = None) -> Evaluation:
@@ -181,6 +179,12 @@ class Evaluator:
             "seed": self.seed,
             "env_kwargs": self.env_kwargs,
         }
+
+
+def episode_seeds(seed: int, count: int) -> list[int]:
+    """Return the seed of each of `count` episodes of an evaluation, as `reset` takes it."""
+    found: list[int] = np.random.SeedSequence(seed).generate_state(count).tolist()
+    return found
 
 
 def _run_episodes(

@@ -31,7 +31,7 @@ class Member:
         policy: What `evaluate` takes.
         env_kwargs: The arguments of the environment that the agent chooses, of those named in `AGENT_ARGUMENTS`.
         training: How it was trained, where that is known.
-        path: The run folder, if it comes from one.
+        path: The run folder or model file, if it comes from one.
     """
 
     name: str
@@ -119,7 +119,7 @@ def _member_of_path(path: str, entry: SuiteEntry) -> Member:
     if is_model_file(path):
         from gc_envs.sb3.model_file import load_model
 
-        return Member(Path(path).name, load_model(path))
+        return Member(Path(path).name, load_model(path), path=path)
     policy = load_agent(path)
     return Member(policy.run.folder.name, policy, agent_kwargs(policy.run), training_of(policy.run, entry.metric), path)
 
