@@ -115,7 +115,7 @@ def evaluate_suite(
         commit=_commit(),
         tasks={entry.name: parts[entry.name].result for entry in entries},
         times={"started": started, "seconds": {entry.name: parts[entry.name].seconds for entry in entries}},
-    )
+    ).summarized()
     if path:
         result.save(path)
         if not any(task.status == "failed" for task in result.tasks.values()):

@@ -71,6 +71,15 @@ def format_tasks(result: SuiteResult) -> str:
             table.add_row(entry.name, task.metric, f"{value:.3f}", f"{entry.score(value):.3f}")
         else:
             table.add_row(entry.name, "failed" if task.status == "failed" else "no policy", "-", "-")
+    summary = result.summarized().summary
+    assert summary is not None
+    if summary.is_complete:
+        table.add_section()
+        for name, value, (low, high) in (
+            ("interquartile mean", summary.iqm, summary.iqm_ci),
+            ("mean", summary.mean, summary.mean_ci),
+        ):
+            table.add_row(name, f"95% {low:.3f} to {high:.3f}", "", f"{value:.3f}")
     console = Console(width=None if Console().is_terminal else TABLE_WIDTH)
     with console.capture() as captured:
         console.print(table, highlight=False)

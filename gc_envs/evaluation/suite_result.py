@@ -170,11 +170,15 @@ class SuiteResult:
     schema: int = SCHEMA
     summary: Summary | None = None
 
+    def summarized(self) -> "SuiteResult":
+        """Return the result with its scores, computed from the counts."""
+        return dataclasses.replace(self, summary=summarize(self))
+
     def save(self, path: Path | str) -> None:
-        """Write the JSON file with its scores, whole or not at all, and make the folders on the way."""
+        """Write the JSON file, with its scores, whole or not at all, and make the folders on the way."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(dataclasses.asdict(dataclasses.replace(self, summary=summarize(self))), path)
+        write_json(dataclasses.asdict(self.summarized()), path)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def record_episode(member: Member, envs: GoalVectorEnv, goal: str | None, seed: 
 
 
 def replay(
-    source: PolicySource | MakePolicy, suite: str, task: str, goals: Sequence[str] = (), seed: int = 0
+    source: PolicySource | MakePolicy, suite: str, task: str, goals: Sequence[str | None] = (None,), seed: int = 0
 ) -> list[Recording]:
     """Record episodes of an evaluation again.
 
@@ -101,28 +101,27 @@ def replay(
         source: The agent, of which the first member acts; or a function that makes policies.
         suite: The name of the suite.
         task: The name of the task.
-        goals: The names of the desired goals, of an episode each; none where goals are sampled.
+        goals: The names of the desired goals, of an episode each; None where goals are sampled.
         seed: The seed of the episodes.
 
     Raises:
         ValueError: There is no such suite, task or goal, or the agent has no policy for the task.
     """
     (entry,) = suite_entries(suite, [task])
-    if isinstance(source, PolicySource):
-        members = source.members(entry)
-    else:
-        members = members_of_function(source, entry, "")
+    members = (
+        source.members(entry) if isinstance(source, PolicySource) else members_of_function(source, entry, "replayed")
+    )
     if not members:
         raise ValueError(f"the agent has no policy for {task}")
     envs = episode_envs(entry, members[0])
-    return [record_episode(members[0], envs, goal, seed) for goal in [*goals] or [None]]
+    return [record_episode(members[0], envs, goal, seed) for goal in goals]
 
 
 def replay_command(entry: SuiteEntry, member: Member, goal: str | None, seed: int) -> str:
     """Return the command that records an episode again, or the call, for a member that has no name elsewhere."""
     suite = next(name for name, entries in SUITES.items() if entry in entries)
     if member.path is None and ":" not in member.name:
-        goals = [] if goal is None else [goal]
+        goals = [goal]
         return f"gc_envs.evaluation.suite_videos.replay({member.name}, {suite!r}, {entry.name!r}, {goals}, seed={seed})"
     agent = ["--policy", member.name] if member.path is None else [member.path]
     desired = [] if goal is None else ["--goal", goal]
