@@ -485,7 +485,18 @@ def test_a_trained_agent_is_accepted_with_its_weights_and_not_with_those_of_anot
     import gc_envs
 
     folder, run = tmp_path / "quick-v0", tmp_path / "grid"
-    flags = ["--total-steps", "3000", "--num-envs", "8", "--rollout-steps", "8", "--width", "16", "--evaluations", "1"]
+    flags = [
+        "--total-steps",
+        "3000",
+        "--num-envs",
+        "8",
+        "--rollout-steps",
+        "8",
+        "--width",
+        "16",
+        "--minibatch-size",
+        "64",
+    ]
     assert main(["train", "leo", "GC-Gridworld-v0", *flags, "--run-dir", str(run)]) == 0
     path = folder / "leo.json"
     result = gc_envs.evaluate_suite([str(run)], "quick", json=path)
