@@ -14,6 +14,7 @@ from gc_envs.evaluation import leaderboard_check
 from gc_envs.evaluation.leaderboard import build_page, escape, format_count, format_seconds, rank_results
 from gc_envs.evaluation.leaderboard_check import check_file, check_weights, same_probability
 from gc_envs.evaluation.scores import probability_of_improvement, summarize
+from gc_envs.evaluation.suite import SUITES
 from gc_envs.evaluation.suite_result import SuiteResultError, load_suite_result
 from gc_envs.registration import make_task
 
@@ -94,9 +95,10 @@ def test_compare_prints_a_leaderboard_of_at_most_100_columns(tmp_path, capsys):
     assert max(map(len, out.splitlines())) <= 100
     assert "quick-v0" in out
     lines = out.splitlines()
-    row = next(index for index, line in enumerate(lines) if "3 done" in line)
-    tasks = slice(lines[row].index("3 done"), lines[row].index("3.75M"))
-    assert " ".join(lines[row][tasks].split() + lines[row + 1][tasks].split() + lines[row + 2][tasks].split()) == (
+    first = next(index for index, line in enumerate(lines) if "3 done" in line)
+    end = next(index for index in range(first, len(lines)) if not lines[index].strip())
+    tasks = slice(lines[first].index("3 done"), lines[first].index("3.75M"))
+    assert " ".join(" ".join(line[tasks] for line in lines[first:end]).split()) == (
         "3 done, 1 cannot, 1 failed, 1 missing"
     )
     assert "her is incomplete: PandaReach failed: it broke" in out
@@ -396,9 +398,11 @@ def test_successes_are_compared_by_fishers_test():
     assert probability(1.0, 0.9) < 1e-5
 
 
-def test_returns_are_compared_by_welchs_test():
-    standard, quick = entry_named("DriveSeek", "standard-v0"), entry_named("DriveSeek")
-    task = suite_result({"DriveSeek": 10.0}, suite="standard-v0").tasks["DriveSeek"]
+def test_returns_are_compared_by_welchs_test(monkeypatch):
+    quick = dataclasses.replace(entry_named("DriveSeek"), episodes=100)
+    standard = dataclasses.replace(quick, seeds=(0, 1, 2))
+    monkeypatch.setitem(SUITES, "one-v0", (standard,))
+    task = suite_result({"DriveSeek": 10.0}, suite="one-v0").tasks["DriveSeek"]
 
     def probability(before, now):
         return same_probability(task, rate_member(standard, before), rate_member(quick, now))
