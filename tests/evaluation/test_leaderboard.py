@@ -461,10 +461,14 @@ def test_weights_that_cannot_be_evaluated_are_refused(folder, evaluated):
         check_weights(path, result)
 
 
-def test_weights_of_no_member_are_refused(folder, evaluated):
+def test_what_is_no_run_of_a_member_is_refused(folder, evaluated):
     path, result = with_weights(folder)
     (folder / "her" / "flip-7").mkdir()
-    with pytest.raises(SuiteResultError, match="flip-7 is called as no member of"):
+    with pytest.raises(SuiteResultError, match="flip-7 is no run folder that is called as a member of"):
+        check_weights(path, result)
+    (folder / "her" / "flip-7").rmdir()
+    (folder / "her" / "flip-0").write_bytes(b"a model file")
+    with pytest.raises(SuiteResultError, match="flip-0 is no run folder"):
         check_weights(path, result)
     assert evaluated.calls == []
 
