@@ -10,6 +10,8 @@ from gc_envs.evaluation.suite_result import SuiteResult, SuiteResultError, load_
 
 PAGE = "README.md"  # the page of a folder, which code hosts show below its files
 NOTHING = "-"
+SIZES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+UNITS = ((3600, "h"), (60, "min"))
 
 
 @dataclass(frozen=True)
@@ -134,14 +136,13 @@ def format_count(number: int | None) -> str:
     """Return a number of steps in few characters.
 
     >>> format_count(1_250_000)
-    '1.2M'
+    '1.25M'
     """
     if number is None:
         return NOTHING
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{letter}" if number >= 10 * size else f"{number / size:.1f}{letter}"
-    return str(number)
+    rounded = _three_digits(number)
+    size, letter = next(((size, letter) for size, letter in SIZES if rounded >= size), (1, ""))
+    return f"{rounded / size:g}{letter}"
 
 
 def format_seconds(seconds: float | None) -> str:
@@ -152,7 +153,10 @@ def format_seconds(seconds: float | None) -> str:
     """
     if seconds is None:
         return NOTHING
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.0f} s"
+    size, unit = next(((size, unit) for size, unit in UNITS if seconds >= 2 * size), (1, "s"))
+    return f"{_three_digits(seconds / size):g} {unit}"
+
+
+def _three_digits(number: float) -> float:
+    """Return a number with its first three digits alone."""
+    return float(f"{number:.3g}")

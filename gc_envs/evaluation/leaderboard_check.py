@@ -12,7 +12,7 @@ from gc_envs.core.goals import FiniteGoals
 from gc_envs.evaluation.leaderboard import PAGE, build_page, rank_results
 from gc_envs.evaluation.run_suite import evaluate_suite
 from gc_envs.evaluation.scores import Summary, summarize
-from gc_envs.evaluation.suite import SUITES, suite_entries, suite_name
+from gc_envs.evaluation.suite import SUITES, suite_entries
 from gc_envs.evaluation.suite_result import MemberResult, SuiteResult, SuiteResultError, TaskResult, load_suite_result
 from gc_envs.evaluation.task_scores import member_counts, member_returns
 from gc_envs.registration import make_task
@@ -142,48 +142,47 @@ def check_weights(path: Path, result: SuiteResult) -> list[str]:
         SuiteResultError: The counts of a member differ by more than chance, or it cannot be evaluated.
     """
     folder = path.with_suffix("")
+    attached = sorted(folder.iterdir()) if folder.is_dir() else []
     names = {member.name for task in result.tasks.values() for member in task.members}
-    unknown = sorted(set(_subfolders(folder)) - names)
-    if unknown:
-        raise SuiteResultError(f"{folder / unknown[0]} is called as no member of {path}")
-    weights = _weights(folder, result)
+    for place in attached:
+        if not place.is_dir() or place.name not in names:
+            raise SuiteResultError(f"{place} is no run folder that is called as a member of {path}")
+    pretrained: list[str] = getattr(run_dir, "pretrained_names", list)()
+    weights = _weights(result, dict(zip(pretrained, pretrained)) | {place.name: str(place) for place in attached})
     if not weights:
         return []
-    words = [f"{task}={place}" for task, places in weights.items() for place in places.values()]
+    words = [f"{name}={place}" for name, members in weights.items() for _, place in members]
     again = evaluate_suite(words, QUICK, agent=result.agent, tasks=list(weights))
-    for name, places in weights.items():
-        if again.tasks[name].status != "done":
-            raise SuiteResultError(f"{path}: {name} cannot be evaluated again: {again.tasks[name].error}")
-        task, before = result.tasks[name], {member.name: member for member in result.tasks[name].members}
-        for member, now in zip(places, again.tasks[name].members, strict=True):
-            if same_probability(task, before[member], now) < CHANCE:
+    for name, members in weights.items():
+        task = again.tasks[name]
+        if task.status != "done":
+            raise SuiteResultError(f"{path}: {name} cannot be evaluated again: {task.error}")
+        for (before, _), now in zip(members, task.members, strict=True):
+            if same_probability(task, before, now) < CHANCE:
                 raise SuiteResultError(
-                    f"{path}: {name}: {member} has {_in_words(task, before[member])}, and evaluated again it has "
+                    f"{path}: {name}: {before.name} has {_in_words(task, before)}, and evaluated again it has "
                     f"{_in_words(task, now)}, which differs by more than chance"
                 )
     return list(weights)
 
 
-def _weights(folder: Path, result: SuiteResult) -> dict[str, dict[str, str]]:
-    """Return where the weights are: by task of the quick suite and by member."""
+def _weights(result: SuiteResult, places: dict[str, str]) -> dict[str, list[tuple[MemberResult, str]]]:
+    """Return the members whose weights are there, of each task of the quick suite, and where these are.
+
+    Args:
+        result: The result.
+        places: Where the weights of members are, by their names.
+    """
     rows = {entry.name: entry for entry in suite_entries(result.suite)}
-    pretrained: list[str] = getattr(run_dir, "pretrained_names", list)()
-    found: dict[str, dict[str, str]] = {}
-    for entry in suite_entries(suite_name(QUICK)):
+    found: dict[str, list[tuple[MemberResult, str]]] = {}
+    for entry in suite_entries(QUICK):
         row = rows.get(entry.name)
         if row is None or dataclasses.replace(entry, seeds=row.seeds) != row or entry.name not in result.tasks:
             continue
-        for member in result.tasks[entry.name].members:
-            if member.name in _subfolders(folder):
-                found.setdefault(entry.name, {})[member.name] = str(folder / member.name)
-            elif member.name in pretrained:
-                found.setdefault(entry.name, {})[member.name] = member.name
+        members = [(one, places[one.name]) for one in result.tasks[entry.name].members if one.name in places]
+        if members:
+            found[entry.name] = members
     return found
-
-
-def _subfolders(folder: Path) -> list[str]:
-    """Return the names of the folders in a folder, none where there is no such folder."""
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
 
 def same_probability(task: TaskResult, before: MemberResult, now: MemberResult) -> float:

@@ -84,8 +84,8 @@ def draw_scores(entry: SuiteEntry, task: "TaskResult | None", rng: np.random.Gen
         counts, episodes = member_counts(task, task.members[0])
         if episodes == 1:  # nothing shows how a goal's episodes vary: draw from those of all goals
             counts, episodes = counts.sum(keepdims=True), len(counts)
-        drawn = rng.binomial(episodes - 1, counts / episodes, size=(DRAWS, len(counts)))
-        values = drawn.mean(axis=1) / (episodes - 1)
+        number = max(1, episodes - 1)
+        values = rng.binomial(number, counts / episodes, size=(DRAWS, len(counts))).mean(axis=1) / number
     return np.array([[entry.score(value)] for value in values])
 
 
