@@ -127,6 +127,12 @@ def test_a_folder_that_a_node_does_not_have_is_refused(cluster, tmp_path, monkey
     assert not (tmp_path / "a.log").exists()
 
 
+def test_an_address_at_which_nothing_answers_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(ConnectionError, match="no Ray cluster answers at RAY_ADDRESS=127.0.0.1:1: Connection refused"):
+        on_ray(python(tmp_path, "a", ""))
+
+
 AGENT = """
 import numpy as np
 

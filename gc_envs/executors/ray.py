@@ -1,6 +1,7 @@
 """Commands as tasks of a Ray cluster, https://docs.ray.io; each is a process on one of its nodes."""
 
 import os
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ def run_ray(
     Raises:
         Interrupted: SIGINT or SIGTERM came; the commands have been stopped as by `run_local`.
         ImportError: Ray is not installed.
-        OSError: A node does not have the folder of this process.
+        OSError: Nothing answers at RAY_ADDRESS, or a node does not have the folder of this process.
     """
     with _cluster() as ray, catch_signals() as signals:
         from ray.util.queue import Queue
@@ -106,16 +107,27 @@ def _cluster() -> Iterator[Any]:
         raise ModuleNotFoundError('the executor ray needs Ray; install it with: pip install "gc_envs[ray]"') from None
     was_connected = ray.is_initialized()
     if not was_connected:
-        try:
-            ray.init(log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, RuntimeError) as error:
-            raise ConnectionError(f"no Ray cluster at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}") from error
+        _check_address()
+        ray.init(log_to_driver=False, logging_level="ERROR")
     try:
         _check_nodes(ray)
         yield ray
     finally:
         if not was_connected:
             ray.shutdown()
+
+
+def _check_address() -> None:
+    """Raise ConnectionError if nothing answers at RAY_ADDRESS, which Ray itself takes minutes to find out."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except OSError as error:
+            raise ConnectionError(
+                f"no Ray cluster answers at RAY_ADDRESS={address}: {error.strerror or error}"
+            ) from None
 
 
 def _check_nodes(ray: Any) -> None:

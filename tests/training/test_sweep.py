@@ -126,7 +126,7 @@ def test_a_run_that_fails_loses_no_others(tmp_path, capsys):
     assert shown.err.splitlines()[-1] == "error: 1 of 2 runs failed; the same command tries them again"
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_sweep_that_was_stopped_goes_on(tmp_path, signum, capsys):
     arguments, run = words(tmp_path, total_steps=LONG), tmp_path / "seed0"
     program = [sys.executable, "-m", "gc_envs.cli", *arguments]
@@ -225,6 +225,7 @@ def test_more_steps_lengthen_the_runs_of_a_sweep(finished_sweep, capsys):
     assert capsys.readouterr().out.count("--total-steps 2560") == 2
 
 
+@pytest.mark.slow
 def test_a_slurm_job_that_got_sigterm_goes_on_when_it_runs_again(tmp_path, capsys):
     options = "--partition=gpu --gres=gpu:1 --time=04:00:00"
     flags = ("--executor", "slurm", f"--slurm-options={options}", "--cpus", "3", "--seeds", "4,2")
