@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gc_envs.executors import Command, Outcome, command, run_commands
+from gc_envs.executors.slurm import sbatch_script
 from gc_envs.training.signals import Interrupted
 
 # Writes to a file ten times a second, from the command and from a child of it.
@@ -110,6 +111,45 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path):
 def test_an_unknown_executor_is_refused(tmp_path):
     with pytest.raises(ValueError, match="unknown executor 'slrum'; known: local, ray"):
         run(python(tmp_path, "a", "print(1)"), executor="slrum")
+
+
+def test_without_ray_its_command_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ImportError, match=r'needs Ray; install it with: pip install "gc_envs\[ray\]"'):
+        run(python(tmp_path, "a", "print(1)"), executor="ray")
+
+
+ODD = "a 'b' \"c\" $HOME `d` \\ *"
+
+
+def test_a_slurm_job_runs_exactly_the_command_of_its_index(tmp_path, monkeypatch):
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    code = "import os, sys; print(sys.argv[1:], os.getcwd(), os.environ['OMP_NUM_THREADS']); sys.exit(int(sys.argv[1]))"
+    commands = [python(Path(), str(i), code, str(i), ODD) for i in range(3)]
+    script = tmp_path / "job.sh"
+    script.write_text(sbatch_script(commands, "odd name", jobs=2, cpus=4))
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+    assert "#SBATCH --array=0-2%2" in script.read_text()
+    environment = os.environ | {"SLURM_CPUS_PER_TASK": "4"}
+
+    def job(index):
+        place = environment | {"SLURM_ARRAY_TASK_ID": index}
+        return subprocess.run(["bash", str(script)], env=place, cwd="/", capture_output=True, check=False)
+
+    assert job("1").returncode == 1
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {"1.log": f"{['1', ODD]} {folder} 4\n"}
+    assert job("3").returncode == 2
+    assert b"SLURM_ARRAY_TASK_ID='3' is none of 0..2" in job("3").stderr
+    assert job("1").returncode == 1
+    assert len((folder / "1.log").read_text().splitlines()) == 2  # the log goes on
+
+
+@pytest.mark.parametrize("options", ["time=1", "--time=1\nrm x"])
+def test_what_are_no_options_of_sbatch_is_refused(tmp_path, options):
+    with pytest.raises(ValueError, match="options of sbatch are words such as --partition=gpu in one line"):
+        sbatch_script([python(tmp_path, "a", "")], "name", options=options)
 
 
 @pytest.mark.parametrize("name", ["on_line", "on_done", "on_tick"])

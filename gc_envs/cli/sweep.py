@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gc_envs.training.sweep import SweepResult
 
 AgentName = Annotated[Positional[str], tyro.conf.arg(metavar="AGENT")]
+RunDirPath = Annotated[Path, tyro.conf.arg(metavar="RUN_DIR")]
 Grid = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=VALUE,...")]
 
 
@@ -24,7 +25,7 @@ def sweep(
     agent: AgentName,
     env_id: EnvId,
     *,
-    run_dir: Path,
+    run_dir: RunDirPath,
     seeds: str = "0",
     set: Grid = (),
     preset: str = "default",
@@ -51,8 +52,8 @@ def sweep(
         jobs: Train this many runs at a time; by default, one for each core, or as many as the cluster has room for.
         cpus: Give each run this many cores; by default, Ray and SLURM give 1, and a run on this machine takes what it
             finds.
-        gpus: Give each run this many GPUs of the Ray cluster; for SLURM, say it in --slurm-options.
-        slurm_options: Give sbatch these options, such as "--partition=gpu --gres=gpu:1 --time=04:00:00".
+        gpus: Give each run this many GPUs of the Ray cluster; for SLURM, say it in its options.
+        slurm_options: Give sbatch these options, such as --slurm-options="--partition=gpu --time=04:00:00".
         dry_run: Print the commands, and start nothing.
     """
     leave_accelerators_to_the_runs()

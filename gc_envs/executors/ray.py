@@ -1,6 +1,7 @@
 """Commands as tasks of a Ray cluster, https://docs.ray.io; each is a process on one of its nodes."""
 
 import os
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ def run_ray(
     Raises:
         Interrupted: SIGINT or SIGTERM came; the commands have been stopped as by `run_local`.
         ImportError: Ray is not installed.
-        OSError: A node does not have the folder of this process.
+        OSError: Nothing answers at RAY_ADDRESS, or a node does not have the folder of this process.
     """
     with _cluster() as ray, catch_signals() as signals:
         from ray.util.queue import Queue
@@ -106,10 +107,8 @@ def _cluster() -> Iterator[Any]:
         raise ModuleNotFoundError('the executor ray needs Ray; install it with: pip install "gc_envs[ray]"') from None
     was_connected = ray.is_initialized()
     if not was_connected:
-        try:
-            ray.init(log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, RuntimeError) as error:
-            raise ConnectionError(f"no Ray cluster at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}") from error
+        _check_address()
+        ray.init(log_to_driver=False, logging_level="ERROR")
     try:
         _check_nodes(ray)
         yield ray
@@ -118,20 +117,50 @@ def _cluster() -> Iterator[Any]:
             ray.shutdown()
 
 
+def _check_address() -> None:
+    """Raise ConnectionError if nothing answers at RAY_ADDRESS, which Ray itself takes minutes to find out."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except OSError as error:
+            raise ConnectionError(
+                f"no Ray cluster answers at RAY_ADDRESS={address}: {error.strerror or error}"
+            ) from None
+
+
 def _check_nodes(ray: Any) -> None:
-    """Raise OSError if a node of the cluster does not share the folder of this process."""
-    alone = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-    nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-    probe = ray.remote(num_cpus=0, max_retries=0)(os.path.exists)
+    """Raise OSError if a node does not share the folder of this process, ImportError if it does not have gc_envs."""
     with tempfile.NamedTemporaryFile(dir=".", prefix=".gc_envs-shared-") as file:
-        path = os.path.abspath(file.name)
-        shared = ray.get([probe.options(scheduling_strategy=alone(node, soft=False)).remote(path) for node in nodes])
-    missing = [address for address, is_shared in zip(nodes.values(), shared, strict=True) if not is_shared]
+        missing = _nodes_without(ray, os.path.abspath(file.name))
     if missing:
         raise FileNotFoundError(
             f"{os.getcwd()} is not the same folder on the Ray node {missing[0]}: commands run in this folder, so it "
             "has to be on a file system that all nodes share"
         )
+
+
+def _nodes_without(ray: Any, path: str) -> list[str]:
+    """Return the addresses of the nodes on which a file does not exist."""
+    on_node = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+    nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    probe = ray.remote(num_cpus=0, max_retries=0)(_exists)
+    probes = [probe.options(scheduling_strategy=on_node(node, soft=False)).remote(path) for node in nodes]
+    missing = []
+    for address, reference in zip(nodes.values(), probes, strict=True):
+        try:
+            missing += [] if ray.get(reference) else [address]
+        except ray.exceptions.RayTaskError as error:
+            raise ModuleNotFoundError(f"the Ray node {address} cannot import gc_envs: {error.cause}") from error
+        except ray.exceptions.RayError:  # it has died, and Ray will run nothing there
+            continue
+    return missing
+
+
+def _exists(path: str) -> bool:
+    """Return whether a file exists. It is a function of this module, so that the node has to import it."""
+    return os.path.exists(path)
 
 
 def _environment() -> dict[str, str]:

@@ -41,7 +41,7 @@ def sbatch_script(
         name: The name of the job.
         jobs: How many run at a time; by default, as many as SLURM has room for.
         cpus: How many cores each is given; by default 1.
-        options: Further options of sbatch, which override those that the script has, such as "--time=04:00:00".
+        options: Further options of sbatch, such as "--time=04:00:00"; they come after those of the script.
 
     Raises:
         ValueError: `options` are no options, or there are no commands.

@@ -1,5 +1,6 @@
 """Sweeps: which runs there are, what is left of them after failures and signals, and how they go on."""
 
+import dataclasses
 import io
 import os
 import re
@@ -125,7 +126,7 @@ def test_a_run_that_fails_loses_no_others(tmp_path, capsys):
     assert shown.err.splitlines()[-1] == "error: 1 of 2 runs failed; the same command tries them again"
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_sweep_that_was_stopped_goes_on(tmp_path, signum, capsys):
     arguments, run = words(tmp_path, total_steps=LONG), tmp_path / "seed0"
     program = [sys.executable, "-m", "gc_envs.cli", *arguments]
@@ -164,7 +165,7 @@ BASE = ["sweep", "leo", "GC-Gridworld-v0", "--run-dir", "{new}"]
     [
         (["sweep", "pqr", "GC-Gridworld-v0", "--run-dir", "{new}"], "unknown agent 'pqr'; known: leo"),
         (["sweep", "leo", "GC-Gridwold-v0", "--run-dir", "{new}"], "nearest: GC-Gridworld-v0"),
-        (["sweep", "leo", "GC-Gridworld-v0"], "arguments are required: --run-dir"),
+        (["sweep", "leo", "GC-Gridworld-v0"], "arguments are required: RUN_DIR"),
         ([*BASE, "--preset", "tiny"], "no preset 'tiny' for GC-Gridworld-v0"),
         ([*BASE, "--env-kwargs", "sise=5"], "takes no 'sise=5'"),
         ([*BASE, "--seeds", "0-10"], "--seeds: '0-10' is neither a range such as 0:10, which is 0 to 9, nor a list"),
@@ -190,7 +191,7 @@ BASE = ["sweep", "leo", "GC-Gridworld-v0", "--run-dir", "{new}"]
         ([*BASE, "--slurm-options=--time=1"], "--slurm-options is for --executor slurm, not local"),
         ([*BASE, "--gpus", "1"], "--gpus is for --executor ray, not local"),
         (
-            [*BASE, "--executor", "slurm", "--slurm-options", "time 1"],
+            [*BASE, "--executor", "slurm", "--slurm-options=time 1"],
             "options of sbatch are words such as --partition",
         ),
         (["sweep", "leo", "GC-Gridworld-v0", "--run-dir", "{run}"], "is a run itself"),
@@ -224,9 +225,10 @@ def test_more_steps_lengthen_the_runs_of_a_sweep(finished_sweep, capsys):
     assert capsys.readouterr().out.count("--total-steps 2560") == 2
 
 
+@pytest.mark.slow
 def test_a_slurm_job_that_got_sigterm_goes_on_when_it_runs_again(tmp_path, capsys):
     options = "--partition=gpu --gres=gpu:1 --time=04:00:00"
-    flags = ("--executor", "slurm", "--slurm-options", options, "--cpus", "3", "--seeds", "4,2")
+    flags = ("--executor", "slurm", f"--slurm-options={options}", "--cpus", "3", "--seeds", "4,2")
     assert main(words(tmp_path / "a sweep", *flags, total_steps=LONG)) == 0
     script = tmp_path / "sweep.sh"
     script.write_text(capsys.readouterr().out)
@@ -252,13 +254,13 @@ def test_progress_is_plain_lines_without_a_terminal(tmp_path):
     """Each run says when it starts, each quarter of its steps, and how it ends."""
     out = io.StringIO()
     progress = SweepProgress(Console(file=out, width=40))
-    log, share = tmp_path / "seed0.log", 0.0
-    run = SimpleNamespace(name="seed0", command=SimpleNamespace(log=log), share_done=lambda: share)
+    log, shares = tmp_path / "seed0.log", [0.0, 0.1, 0.6, 0.7, 1.0]
+    run = SimpleNamespace(name="seed0", command=SimpleNamespace(log=log), share_done=lambda: shares.pop(0))
     with progress:
         progress.start([run])
-        for present, share in ((False, 0.0), (True, 0.0), (True, 0.1), (True, 0.6), (True, 0.7), (True, 1.0)):
-            if present:
-                log.touch()
+        progress.tick()  # before it has begun
+        log.touch()
+        while shares:
             progress.looked = 0.0
             progress.tick()
         progress.finish(SweepResult("seed0", tmp_path, "finished", 0.5, log))
@@ -290,9 +292,12 @@ def test_progress_is_a_line_for_each_running_run_in_a_terminal(tmp_path):
 
 
 def test_the_function_returns_how_each_run_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep_module, "run_commands", lambda commands, executor, **arguments: run_commands(
-        [type(c)(c.name, ("false",) if c.name == "seed1" else ("true",), c.log) for c in commands], executor, **arguments
-    ))  # fmt: skip
+    def run_others(commands, executor, **arguments):
+        programs = {"seed0": "true", "seed1": "false"}
+        others = [dataclasses.replace(command, argv=(programs[command.name],)) for command in commands]
+        return run_commands(others, executor, **arguments)
+
+    monkeypatch.setattr(sweep_module, "run_commands", run_others)
     results = sweep("leo", "GC-Gridworld-v0", seeds=[1, 0], run_dir=tmp_path, env_kwargs={"size": 5}, jobs=1)
     assert [(result.name, result.status, result.error) for result in results] == [
         ("seed1", "failed", "status 1"),
