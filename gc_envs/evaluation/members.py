@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 from gc_envs.agents import get_learner, load_agent
+from gc_envs.agents.presets import preset
 from gc_envs.evaluation.member_paths import agent_kwargs, is_model_file
 from gc_envs.evaluation.suite import AGENT_ARGUMENTS, SuiteEntry
 from gc_envs.evaluation.suite_result import Training
@@ -138,9 +139,8 @@ def training_of(run: RunDir, metric: str) -> Training:
 
 
 def train_command(run: RunDir) -> str:
-    """Return the command that trains a run, with every setting that differs from the agent's default."""
-    config = get_learner(run.agent).config_class
-    default = config()
+    """Return the command that trains a run, with every setting that the command would choose otherwise."""
+    default = get_learner(run.agent).config_class(**preset(run.agent, "default", run.env_id, run.env_kwargs))
     words = ["gc-envs", "train", run.agent, run.env_id]
     if run.env_kwargs:
         words += ["--env-kwargs", *(f"{name}={value}" for name, value in run.env_kwargs.items())]

@@ -1,5 +1,6 @@
 """Models that Stable-Baselines3 (SB3), sb3-contrib and SBX have saved, whatever their class."""
 
+import copy
 import importlib
 import importlib.util
 import json
@@ -54,7 +55,7 @@ def load_model(path: Path | str) -> Any:
     )
     model_class = getattr(importlib.import_module(module), name)
     try:
-        return model_class.load(path, device="cpu", custom_objects=UNUSED)
+        return model_class.load(path, device="cpu", custom_objects=copy.deepcopy(UNUSED))
     except Exception as error:  # whatever unpickling may raise
         raise ValueError(f"{path} cannot be loaded as {module}.{name}: {type(error).__name__}: {error}") from error
 
