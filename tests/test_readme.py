@@ -33,7 +33,7 @@ NEEDS = {  # mark of a block -> the module that it needs
     "robotics": "gymnasium_robotics",
     "sb3": "stable_baselines3",
 }
-COMMANDS = {"list", "goals", "train", "evaluate", "render", "plot", "play", "benchmark"}
+COMMANDS = {"list", "goals", "train", "evaluate", "render", "plot", "report", "play", "benchmark"}
 PROGRAMS = {"pip", "gc-envs", "pytest", "python", "ruff", "mypy", ".", ".ci/run", "apt-get"}
 RUNS = {
     "README.md": 1,

@@ -55,7 +55,7 @@ def record_videos(
                 save_small_gif(recording.frames, path, command)
                 file = f"{folder.name}/{path.name}"
                 videos.append(Video(file, member.name, name, seeds[index], recording.success, command))
-    except (OSError, ImportError, NotImplementedError) as error:  # what cannot be rendered has been evaluated all the same
+    except (OSError, ImportError, NotImplementedError) as error:  # no reason to lose the evaluation
         warnings.warn(f"{entry.name}: no video: {error}", stacklevel=2)
     return videos
 
@@ -104,16 +104,16 @@ def replay(
         ValueError: There is no such suite, task or goal, or the agent has no policy for the task.
     """
     (entry,) = suite_entries(suite, [task])
-    is_source = isinstance(source, PolicySource)
-    members = source.members(entry) if is_source else members_of_function(source, entry, "")
+    members = source.members(entry) if isinstance(source, PolicySource) else members_of_function(source, entry, "")
     if not members:
         raise ValueError(f"the agent has no policy for {task}")
     envs = episode_envs(entry, members[0])
-    return [record_episode(members[0], envs, goal, seed) for goal in goals or [None]]
+    desired: list[str | None] = [*goals] or [None]
+    return [record_episode(members[0], envs, goal, seed) for goal in desired]
 
 
 def replay_command(entry: SuiteEntry, member: Member, goal: str | None, seed: int) -> str:
-    """Return the command that records an episode again, or the call for a member that has no name outside its program."""
+    """Return the command that records an episode again, or the call if the member has no name outside its program."""
     suite = next(name for name, entries in SUITES.items() if entry in entries)
     if member.path is None and ":" not in member.name:
         goals = [] if goal is None else [goal]

@@ -79,17 +79,20 @@ async function copied(text) {
 
 const command = (text) => h("div", { class: "command" }, h("code", { title: text }, text), copyButton(text));
 
-// A drawing that is made again whenever its width changes.
-function drawing(draw, props) {
-  const holder = h("div", { class: "drawing", ...props });
+// A drawing that is made again whenever its width changes. On paper it is scaled.
+const drawings = [];
+
+function drawing(draw) {
+  const holder = h("div", { class: "drawing" });
   let last = 0;
-  const watch = (entries) => {
-    const width = Math.round(entries[0].contentRect.width);
+  const redraw = () => {
+    const width = holder.clientWidth;
     if (width === 0 || width === last) return;
     last = width;
     holder.replaceChildren(draw(width));
   };
-  new ResizeObserver(watch).observe(holder);
+  new ResizeObserver(redraw).observe(holder);
+  drawings.push(redraw);
   return holder;
 }
 

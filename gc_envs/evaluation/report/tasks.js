@@ -145,16 +145,14 @@ function follow() {
 }
 
 function openAll() {
-  for (const box of document.querySelectorAll("details")) {
-    box.open = true;
-    const task = DATA.tasks.find((one) => one.entry.name === box.id);
-    if (task) open(box, task);
-  }
+  for (const box of document.querySelectorAll("details.card")) box.open = true;
+  for (const task of DATA.tasks) open(document.getElementById(task.entry.name), task);
+  for (const redraw of drawings) redraw(); // observers would be too late
 }
 
+addEventListener("beforeprint", openAll);
 document.getElementById("report").append(...[header(), h("main", {}, leaderboard(), scores(), curves(), tasks(), agents())]);
 followTheme();
 watchTips();
 follow();
 addEventListener("hashchange", follow);
-addEventListener("beforeprint", openAll);
