@@ -47,11 +47,10 @@ function scorePlot(task, width, axis) {
     "aria-label": `${entry.name}. ${task.outcomes.map((_, index) => outcomeText(task, index)).join(". ")}` },
   [0, 1].map((one) => s("line", { class: "bound", x1: x(one), x2: x(one), y1: 2, y2: bottom })),
   s("line", { class: "axis", x1: edge, x2: width - edge, y1: bottom, y2: bottom }),
-  marks.map(([score, text]) => [
-    s("line", { class: "axis", x1: x(score), x2: x(score), y1: bottom, y2: bottom + 3 }),
-    s("text", { class: "tick", x: x(score), y: bottom + 14, "text-anchor": "middle" }, minus(String(text))),
-  ]),
+  marks.map(([score]) => s("line", { class: "axis", x1: x(score), x2: x(score), y1: bottom, y2: bottom + 3 })),
   labels.placed.map(({ row, at }) => s("line", { class: "published", x1: at, x2: at, y1: 2, y2: bottom + 20 + 14 * row })),
+  marks.map(([score, text]) =>
+    s("text", { class: "tick", x: x(score), y: bottom + 14, "text-anchor": "middle" }, minus(String(text)))),
   labels.placed.map(({ left, row, text, one }) => s("text", { class: "published", x: left, y: bottom + 29 + 14 * row,
     "data-tip": `${one.agent}: ${entry.metric} ${one.value}. ${one.protocol}` }, text)),
   task.outcomes.map((outcome, index) => lane(task, outcome, index, x, 6 + LANE * (index + 0.5), width)));

@@ -97,7 +97,7 @@ function drawing(draw) {
 }
 
 // The tip: every element with the attribute data-tip shows it while the pointer or the focus is on it.
-const tip = h("div", { id: "tip", role: "status", hidden: true });
+const tip = h("div", { id: "tip", "aria-hidden": "true", hidden: true });
 
 function showTip(element) {
   tip.textContent = element.dataset.tip;

@@ -1,20 +1,27 @@
 // The top of the page: what was evaluated, the leaderboard, scores and learning curves of all tasks.
 
 function header() {
-  const started = AGENTS.map((one) => one.started).filter(Boolean).sort();
-  const button = h("button", { type: "button", class: "theme", onclick: toggleTheme }, "");
-  themeButton = button;
+  const started = AGENTS.map((one) => one.started).filter(Boolean).sort().map(day);
+  themeButton = h("button", { type: "button", class: "theme", onclick: toggleTheme });
+  const versions = AGENTS.map((one) => Object.entries(one.versions).map(([name, version]) => `${name} ${version}`).join(", "));
+  const links = [["#leaderboard", "Leaderboard"], ["#scores", "Scores"], ["#curves", "Learning curves"], ["#tasks", "Tasks"], ["#agents", "Agents"]];
   return h("header", {},
     h("div", {},
       h("h1", {}, DATA.suite),
-      h("p", { class: "lead" },
-        `${plural(AGENTS.length, "agent")} on ${plural(DATA.tasks.length, "task")}`,
-        started.length ? `, evaluated from ${day(started[0])}` : "", `; gc_envs ${DATA.version}`)),
-    button,
-    h("nav", { "aria-label": "Sections" },
-      [["#leaderboard", "Leaderboard"], ["#scores", "Scores"], ...(DATA.tasks.some((one) => curvesOf(one).length) ? [["#curves", "Learning curves"]] : []),
-        ["#tasks", "Tasks"], ["#agents", "Agents"]].map(([to, text]) => h("a", { href: to }, text))));
+      h("p", { class: "lead" }, `${plural(AGENTS.length, "agent")} on ${plural(DATA.tasks.length, "task")}`)),
+    themeButton,
+    facts([
+      ["Evaluated", distinct([started[0], started.at(-1)]).join(" to ")],
+      ["Device", distinct(AGENTS.map((one) => one.device)).join("; ")],
+      ["Versions", distinct(versions).join("; ")],
+      ["Report", `${day(DATA.written)}, gc_envs ${DATA.version}`],
+    ]),
+    h("nav", { "aria-label": "Sections" }, links.filter(([to]) => to !== "#curves" || DATA.tasks.some((one) => curvesOf(one).length))
+      .map(([to, text]) => h("a", { href: to }, text))));
 }
+
+const distinct = (values) => [...new Set(values)];
+const facts = (pairs) => h("dl", {}, pairs.map(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
 
 let themeButton;
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
@@ -125,11 +132,11 @@ function agents() {
     AGENTS.map((one, index) => h("details", { class: "card" },
       h("summary", {}, h("h3", {}, agentName(index))),
       command(one.command),
-      h("dl", {}, [
+      facts([
         ["Evaluated", `${day(one.started)}${one.seconds ? `, in ${duration(one.seconds)}` : ""}`],
         ["Device", one.device], ["Commit", one.commit ?? "not known"],
         ["Versions", Object.entries(one.versions).map(([name, version]) => `${name} ${version}`).join(", ")],
-      ].map(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
+      ]),
       training(index))));
 }
 
