@@ -38,7 +38,8 @@ def record_videos(
         folder: Where the GIF files go.
 
     Returns:
-        The videos, each with the outcome that it shows. There are none, and a warning, where frames cannot be rendered.
+        The videos, each with the outcome that it shows. Errors, such as those of rendering, are warnings: what has been
+        evaluated is not lost.
     """
     seeds = evaluator.episode_seeds(entry.seeds[0])
     names = evaluator.envs.goals.names if evaluator.finite else ()
@@ -55,8 +56,8 @@ def record_videos(
                 save_small_gif(recording.frames, path, command)
                 file = f"{folder.name}/{path.name}"
                 videos.append(Video(file, member.name, name, seeds[index], recording.success, command))
-    except (OSError, ImportError, NotImplementedError) as error:  # no reason to lose the evaluation
-        warnings.warn(f"{entry.name}: no video: {error}", stacklevel=2)
+    except Exception as error:  # whatever it is, such as a policy that needs as many environments as before
+        warnings.warn(f"{entry.name}: no video: {type(error).__name__}: {error}", stacklevel=2)
     return videos
 
 

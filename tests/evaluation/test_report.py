@@ -153,6 +153,16 @@ def test_results_of_two_suites_are_refused_in_one_line(files, tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_long_learning_curves_are_thinned_and_keep_their_end(tmp_path):
+    curve = {"step": list(range(1001)), "success": [step / 1000 for step in range(1001)]}
+    tasks = {"BitFlip-20": done("BitFlip-20", member("long", "BitFlip-20", [100], curve=curve))}
+    outcomes = data_of(write_report([result("a", tasks)], tmp_path / "x.html"))["tasks"][4]["outcomes"]
+    steps, values = outcomes[0]["members"][0]["training"]["curve"].values()
+    assert len(steps) == 200
+    assert (steps[0], steps[-1]) == (0, 1000)
+    assert values == [step / 1000 for step in steps]
+
+
 def test_agents_of_the_same_name_are_told_apart(tmp_path):
     twins = [result("twin", {}), result("twin", {})]
     assert [one["name"] for one in data_of(write_report(twins, tmp_path / "x.html"))["agents"]] == ["twin", "twin (2)"]

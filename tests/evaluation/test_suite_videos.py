@@ -147,6 +147,22 @@ def test_policies_of_functions_are_recorded_again_by_their_name_or_by_a_call(tmp
         replay(lambda *spaces: None, "quick-v0", "ContinuousSeek-5")
 
 
+def test_policies_with_a_memory_are_told_when_an_episode_begins():
+    masks = []
+
+    class Remembering:
+        def act(self, observation):
+            return always_up(observation)
+
+        def reset(self, mask):
+            masks.append(mask.tolist())
+
+    envs = recording_envs(make_task("GC-Gridworld-v0"), 2, 3)
+    record(Remembering(), envs, None, [1, 2])
+    record(Remembering(), envs, None, [3, 4])
+    assert masks == [[True, True]] * 2
+
+
 def test_what_cannot_be_rendered_is_evaluated_all_the_same(tmp_path, monkeypatch):
     member = Member("up", always_up)
     evaluator = make_evaluator(GRID, member)
@@ -156,7 +172,7 @@ def test_what_cannot_be_rendered_is_evaluated_all_the_same(tmp_path, monkeypatch
         raise OSError("no OpenGL here")
 
     monkeypatch.setattr(type(evaluator.envs), "render", no_screen)
-    with pytest.warns(UserWarning, match="Gridworld: no video: no OpenGL here"):
+    with pytest.warns(UserWarning, match="Gridworld: no video: OSError: no OpenGL here"):
         assert record_videos(GRID, member, evaluator, episodes, 1, tmp_path) == []
 
 

@@ -172,7 +172,7 @@ function published(task) {
 
 // The address may end with #TASK or #TASK/GOAL, to be handed on.
 function follow() {
-  const [name, ...goal] = decodeURIComponent(location.hash.slice(1)).split("/");
+  const [name, ...goal] = decoded(location.hash.slice(1)).split("/");
   const box = document.getElementById(name);
   const task = DATA.tasks.find((one) => one.entry.name === name);
   if (!task) return;
@@ -180,6 +180,14 @@ function follow() {
   open(box, task);
   box.scrollIntoView();
   if (goal.length) [...box.querySelectorAll(".cell")].find((one) => one.dataset.goal === goal.join("/"))?.click();
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function openAll() {
