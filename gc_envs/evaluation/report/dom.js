@@ -68,7 +68,11 @@ const SHAPES = [
   "M-2.4-4.8h4.8v9.6h-4.8z",
 ];
 const mark = (index, x = 0, y = 0) =>
-  s("path", { class: "mark", d: SHAPES[index % SHAPES.length], transform: `translate(${x} ${y})` });
+  s("path", {
+    class: "mark",
+    d: SHAPES[(index + Math.floor(index / COLOURS)) % SHAPES.length],
+    transform: `translate(${x} ${y})`,
+  });
 const swatch = (index) => s("svg", { class: "swatch", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, mark(index));
 const legend = (indices) =>
   h(
