@@ -152,7 +152,7 @@ function panel(task, index, order, show, isOneOfSeveral) {
               "button",
               {
                 type: "button",
-                class: share(one) > 0.55 ? "cell high" : "cell",
+                class: `cell${share(one) > 0.5 ? " high" : ""}${share(one) > 0.72 ? " top" : ""}`,
                 tabindex: "-1",
                 "data-goal": one.name,
                 "data-tip": `${one.name}\n${AGENTS[index].name}: ${countsText(one)}`,

@@ -130,7 +130,8 @@ function curves() {
   );
 }
 
-const taskLink = (task) => h("a", { href: `#${task.entry.name}` }, task.entry.name);
+// A second click on a link opens a task again, although the address does not change.
+const taskLink = (task) => h("a", { href: `#${task.entry.name}`, onclick: () => setTimeout(follow) }, task.entry.name);
 
 function agents() {
   return h(
