@@ -2,10 +2,11 @@
 
 The results are made up: counts of every goal, five training runs a task with learning curves of 100 evaluations, and
 two successful and two failed videos for each task and agent, each as large as videos may be. The time is that of
-headless Chromium, from the navigation until the page is loaded, its scripts have run and it has been painted, the median
-of several fresh browsers. The time to open the task with the most goals is from the click until it is painted.
+headless Chromium, from the navigation until the page is loaded, its scripts have run and it has been painted: the
+median of several fresh browsers. The time to open the task with the most goals is from the click until it is painted.
 """
 
+import shutil
 import statistics
 import tempfile
 from pathlib import Path
@@ -23,7 +24,8 @@ PAINTED = "const done = arguments[0]; requestAnimationFrame(() => setTimeout(() 
 OPEN = """
 const done = arguments[1], start = performance.now(), box = document.getElementById(arguments[0]);
 box.querySelector("summary").click();
-requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)))));
+const painted = (then) => requestAnimationFrame(() => setTimeout(then));
+painted(() => painted(() => done(performance.now() - start)));
 """
 SUITE = "standard-v0"
 LARGEST = "Craftax"
@@ -39,9 +41,8 @@ def seed_result(entry: SuiteEntry, seed: int, groups: int, skill: float, rng: np
     """Return made-up counts."""
     chance = rng.beta(2 * skill + 0.05, 2 * (1 - skill) + 0.05, groups)
     successes = rng.binomial(entry.episodes, chance)
-    returns = (
-        rng.normal(entry.reference * skill, 3, entry.episodes).round(3).tolist() if entry.metric == "return" else []
-    )
+    drawn = rng.normal(entry.reference * skill, 3, entry.episodes).round(3).tolist()
+    returns = drawn if entry.metric == "return" else []
     success = float(successes.sum() / (groups * entry.episodes))
     return SeedResult(seed, success, success * 0.9, float(np.mean(returns or [0.0])), successes.tolist(), returns)
 
@@ -52,7 +53,7 @@ def member_result(entry: SuiteEntry, name: str, groups: int, skill: float, rng: 
     steps = np.linspace(0, 1_000_000, 100)
     values = entry.reference * skill * (1 - np.exp(-steps / 2e5)) + rng.normal(0, 0.02, 100)
     training = Training(
-        "her-ddpg", int(rng.integers(100)), 1_000_000, float(rng.uniform(600, 1200)), "cpu: cpu; 2 cores of a processor",
+        "her-ddpg", int(rng.integers(100)), 1_000_000, float(rng.uniform(600, 1200)), "cpu: cpu; 2 cores",
         f"gc-envs train her-ddpg {entry.env_id} --total-steps 1000000 --run-dir runs/{name}",
         {"step": steps.tolist(), entry.metric: values.clip(0, None).tolist()},
     )  # fmt: skip
@@ -85,13 +86,11 @@ def result_of(agent: str, skill: float, goals: dict[str, list[str]], gif: bytes,
 def largest_gif(folder: Path) -> bytes:
     """Return a GIF about as large as videos may be."""
     rng = np.random.default_rng(0)
-    frames = [rng.integers(0, 256, (160, 160, 3), np.uint8) for _ in range(20)]
-    size = 160
-    while (
-        len(contents := save_small_gif([frame[:size] for frame in frames[:8]], folder / "x.gif").read_bytes())
-        > MAX_BYTES
-    ):
-        size -= 8
+    for height in range(160, 0, -8):
+        frames = [rng.integers(0, 256, (height, 160, 3), np.uint8) for _ in range(8)]
+        contents = save_small_gif(frames, folder / "x.gif").read_bytes()
+        if len(contents) <= MAX_BYTES:
+            break
     return contents
 
 
@@ -100,10 +99,9 @@ def browse(path: Path) -> tuple[float, float]:
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
-    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"):
-        options.add_argument(flag)
-    options.binary_location = "/usr/bin/chromium"
-    browser = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+    options.arguments.extend(("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"))
+    options.binary_location = shutil.which("chromium") or ""
+    browser = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
     try:
         browser.get(path.resolve().as_uri())
         return browser.execute_async_script(PAINTED), browser.execute_async_script(OPEN, LARGEST)
@@ -130,9 +128,16 @@ def main() -> None:
     shown, opened = (statistics.median(one) / 1000 for one in zip(*times, strict=True))
     finish(
         args,
-        metrics=[metric("megabytes", size, 15.0), metric("seconds_to_paint", shown, 2.0), metric("seconds_to_open_512_goals", opened)],
+        metrics=[
+            metric("megabytes", size, 15.0),
+            metric("seconds_to_paint", shown, 2.0),
+            metric("seconds_to_open_512_goals", opened),
+        ],
         rows=[{"ms_to_paint": first, "ms_to_open_512_goals": second} for first, second in times],
-        settings={"suite": SUITE, "agents": args.agents, "members": args.members, "videos_per_task": 4, "video_bytes": len(gif)},
+        settings={
+            "suite": SUITE, "agents": args.agents, "members": args.members, "videos_per_task": 4,
+            "video_bytes": len(gif),
+        },
         packages=("gc_envs", "selenium"),
     )  # fmt: skip
 

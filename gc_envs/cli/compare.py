@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import tyro
-from tyro.conf import Positional
+from gc_envs.cli.words import ResultFiles
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from gc_envs.evaluation.leaderboard import Standing
     from gc_envs.evaluation.scores import Improvement
 
-ResultFiles = Annotated[Positional[tuple[Path, ...]], tyro.conf.arg(metavar="JSON ...", help_behavior_hint="")]
 WIDTH = 100  # characters of a line where the output is no terminal
 AGENTS = 4  # agents in one table of task scores: as many as fit
 

@@ -139,7 +139,7 @@ def render_task(
     if not (suite and task) or (run is None) == (policy is None):
         raise ValueError("an episode of a suite needs --suite, --task, and either RUN or --policy")
     source = PolicySource(policy, {} if run is None else {task: [str(run)]})
-    recordings = replay(source, suite, task, goal or (None,), seed)
+    recordings = replay(source, suite, task, goal, seed)
     path = out or (run if run is not None and run.is_dir() else Path()) / f"{task}-{video_name(goal, seed)}"
     print(f"wrote {save_gif([one.frames for one in recordings], path, FPS)}")
     print(f"reached: {', '.join('yes' if one.success else 'no' for one in recordings)}")

@@ -38,7 +38,8 @@ def record_videos(
         folder: Where the GIF files go.
 
     Returns:
-        The videos, each with the outcome that it shows. There are none, and a warning, where frames cannot be rendered.
+        The videos, each with the outcome that it shows. Errors, such as those of rendering, are warnings: what has been
+        evaluated is not lost.
     """
     seeds = evaluator.episode_seeds(entry.seeds[0])
     names = evaluator.envs.goals.names if evaluator.finite else ()
@@ -55,12 +56,8 @@ def record_videos(
                 save_small_gif(recording.frames, path, command)
                 file = f"{folder.name}/{path.name}"
                 videos.append(Video(file, member.name, name, seeds[index], recording.success, command))
-    except (
-        OSError,
-        ImportError,
-        NotImplementedError,
-    ) as error:  # it has been evaluated all the same
-        warnings.warn(f"{entry.name}: no video: {error}", stacklevel=2)
+    except Exception as error:  # whatever it is, such as a policy that needs as many environments as before
+        warnings.warn(f"{entry.name}: no video: {type(error).__name__}: {error}", stacklevel=2)
     return videos
 
 
@@ -93,7 +90,7 @@ def record_episode(member: Member, envs: GoalVectorEnv, goal: str | None, seed: 
 
 
 def replay(
-    source: PolicySource | MakePolicy, suite: str, task: str, goals: Sequence[str | None] = (None,), seed: int = 0
+    source: PolicySource | MakePolicy, suite: str, task: str, goals: Sequence[str] = (), seed: int = 0
 ) -> list[Recording]:
     """Record episodes of an evaluation again.
 
@@ -101,27 +98,26 @@ def replay(
         source: The agent, of which the first member acts; or a function that makes policies.
         suite: The name of the suite.
         task: The name of the task.
-        goals: The names of the desired goals, of an episode each; None where goals are sampled.
+        goals: The names of the desired goals, of an episode each; none where goals are sampled.
         seed: The seed of the episodes.
 
     Raises:
         ValueError: There is no such suite, task or goal, or the agent has no policy for the task.
     """
     (entry,) = suite_entries(suite, [task])
-    members = (
-        source.members(entry) if isinstance(source, PolicySource) else members_of_function(source, entry, "replayed")
-    )
+    members = source.members(entry) if isinstance(source, PolicySource) else members_of_function(source, entry, "")
     if not members:
         raise ValueError(f"the agent has no policy for {task}")
     envs = episode_envs(entry, members[0])
-    return [record_episode(members[0], envs, goal, seed) for goal in goals]
+    desired: list[str | None] = [*goals] or [None]
+    return [record_episode(members[0], envs, goal, seed) for goal in desired]
 
 
 def replay_command(entry: SuiteEntry, member: Member, goal: str | None, seed: int) -> str:
-    """Return the command that records an episode again, or the call, for a member that has no name elsewhere."""
+    """Return the command that records an episode again, or the call if the member has no name outside its program."""
     suite = next(name for name, entries in SUITES.items() if entry in entries)
     if member.path is None and ":" not in member.name:
-        goals = [goal]
+        goals = [] if goal is None else [goal]
         return f"gc_envs.evaluation.suite_videos.replay({member.name}, {suite!r}, {entry.name!r}, {goals}, seed={seed})"
     agent = ["--policy", member.name] if member.path is None else [member.path]
     desired = [] if goal is None else ["--goal", goal]

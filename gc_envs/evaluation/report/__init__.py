@@ -13,7 +13,9 @@ from pathlib import Path
 from gc_envs.evaluation.report.page import Source, page_of
 from gc_envs.evaluation.suite_result import SuiteResult, load_suite_result
 
-SCRIPTS = ("dom.js", "charts.js", "overview.js", "goals.js", "tasks.js")  # one after the other, in one scope
+SCRIPTS = (  # one after the other, in one scope
+    "dom.js", "charts.js", "leaderboard.js", "overview.js", "videos.js", "goal_details.js", "goals.js", "tasks.js",
+)  # fmt: skip
 MAX_VIDEO_BYTES = 9_000_000  # of all GIF files that are put into a report; base64 makes them a third larger
 
 __all__ = ["write_report"]

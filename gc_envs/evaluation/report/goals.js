@@ -28,15 +28,36 @@ function goalPicture(task) {
   if (!able.length) return null;
   const best = able.reduce((a, b) => (task.outcomes[b].score.score > task.outcomes[a].score.score ? b : a));
   const name = (key) => `${task.entry.name}-${key}`;
-  const agent = h("select", { id: name("agent"), onchange: () => draw() },
+  const agent = h(
+    "select",
+    { id: name("agent"), onchange: () => draw() },
     able.map((index) => h("option", { value: index, selected: index === best }, AGENTS[index].name)),
-    able.length > 1 && h("option", { value: "all" }, "all, side by side"));
-  const order = h("select", { id: name("order"), onchange: () => draw() }, Object.keys(ORDERS).map((one) => h("option", {}, one)));
-  const filter = h("input", { id: name("filter"), type: "search", placeholder: "part of a name", autocomplete: "off", oninput: () => sift() });
-  const named = h("input", { id: name("named"), type: "checkbox", onchange: () => panels.classList.toggle("named", named.checked) });
+    able.length > 1 && h("option", { value: "all" }, "all, side by side"),
+  );
+  const order = h(
+    "select",
+    { id: name("order"), onchange: () => draw() },
+    Object.keys(ORDERS).map((one) => h("option", {}, one)),
+  );
+  const filter = h("input", {
+    id: name("filter"),
+    type: "search",
+    placeholder: "part of a name",
+    autocomplete: "off",
+    oninput: () => sift(),
+  });
+  const named = h("input", {
+    id: name("named"),
+    type: "checkbox",
+    onchange: () => panels.classList.toggle("named", named.checked),
+  });
   const count = h("output", { class: "muted", for: name("filter") });
   const panels = h("div", { class: "panels" });
-  const details = h("aside", { class: "goal", "aria-live": "polite" }, h("p", { class: "muted" }, "Choose a goal to see its counts and videos."));
+  const details = h(
+    "aside",
+    { class: "goal", "aria-live": "polite" },
+    h("p", { class: "muted" }, "Choose a goal to see its counts and videos."),
+  );
 
   function draw() {
     const shown = agent.value === "all" ? able : [Number(agent.value)];
@@ -55,39 +76,97 @@ function goalPicture(task) {
   }
 
   function show(goal) {
-    for (const cell of panels.querySelectorAll(".cell")) cell.toggleAttribute("data-chosen", cell.dataset.goal === task.goals[goal]);
+    for (const cell of panels.querySelectorAll(".cell"))
+      cell.toggleAttribute("data-chosen", cell.dataset.goal === task.goals[goal]);
     details.replaceChildren(...goalDetails(task, goal, able).filter(Boolean));
     details.scrollIntoView({ block: "nearest" });
     history.replaceState(null, "", `#${task.entry.name}/${encodeURI(task.goals[goal])}`);
   }
 
   draw();
-  return h("div", { class: "picture" },
-    h("div", { class: "controls" },
-      [["agent", "Agent", agent], ["order", "Order", order], ["filter", "Filter", filter]].map(([key, text, field]) =>
-        (key === "agent" && able.length < 2 ? null : h("label", { for: name(key) }, h("span", {}, text), field))),
-      h("label", { class: "check", for: name("named") }, named, h("span", {}, "Show names")), count, scale()),
-    h("div", { class: "split" }, panels, details));
+  return h(
+    "div",
+    { class: "picture" },
+    h(
+      "div",
+      { class: "controls" },
+      [
+        ["agent", "Agent", agent],
+        ["order", "Order", order],
+        ["filter", "Filter", filter],
+      ].map(([key, text, field]) =>
+        key === "agent" && able.length < 2 ? null : h("label", { for: name(key) }, h("span", {}, text), field),
+      ),
+      h("label", { class: "check", for: name("named") }, named, h("span", {}, "Show names")),
+      count,
+      scale(),
+    ),
+    h("div", { class: "split" }, panels, details),
+  );
 }
 
-const scale = () => h("div", { class: "scale", role: "img", "aria-label": "Colours: from no successful episode to all" },
-  h("span", {}, "0"), h("span", { class: "ramp" }), h("span", {}, "1"), h("span", {}, "share of successful episodes"));
+const scale = () =>
+  h(
+    "div",
+    { class: "scale", role: "img", "aria-label": "Colours: from no successful episode to all" },
+    h("span", {}, "0"),
+    h("span", { class: "ramp" }),
+    h("span", {}, "1"),
+    h("span", {}, "share of successful episodes"),
+  );
 
 function panel(task, index, order, show, isOneOfSeveral) {
   const goals = task.goals.map((name, i) => ({ name, index: i, ...countsOf(task, index, i) }));
   const share = (one) => one.successes / one.episodes;
   const groups = new Map();
   for (const one of goals) groups.set(kindOf(one.name), [...(groups.get(kindOf(one.name)) ?? []), one]);
-  return h("div", { class: "panel", role: "group", "aria-label": `Goals of ${AGENTS[index].name}; arrow keys move`, onkeydown: moveFocus },
+  return h(
+    "div",
+    {
+      class: "panel",
+      role: "group",
+      "aria-label": `Goals of ${AGENTS[index].name}; arrow keys move`,
+      onkeydown: moveFocus,
+    },
     isOneOfSeveral && h("h5", {}, agentName(index)),
-    [...groups].map(([kind, members]) => h("div", { class: "group" },
-      h("h6", {}, h("span", {}, kind), h("span", { class: "muted" },
-        `${members.filter((one) => one.successes).length} of ${members.length} reached, mean ${number(mean(members.map(share)))}`)),
-      h("div", { class: "cells" }, [...members].sort(order(share)).map((one) => h("button", {
-        type: "button", class: share(one) > 0.55 ? "cell high" : "cell", tabindex: "-1", "data-goal": one.name,
-        "data-tip": `${one.name}\n${AGENTS[index].name}: ${countsText(one)}`, "aria-label": `${one.name}: ${countsText(one)}`,
-        vars: { "--share": `${Math.round(share(one) * 100)}%` }, onclick: () => show(one.index),
-      }, h("span", {}, restOf(one.name))))))));
+    [...groups].map(([kind, members]) =>
+      h(
+        "div",
+        { class: "group" },
+        h(
+          "h6",
+          {},
+          h("span", {}, kind),
+          h(
+            "span",
+            { class: "muted" },
+            `${members.filter((one) => one.successes).length} of ${members.length} reached, `,
+            `mean ${number(mean(members.map(share)))}`,
+          ),
+        ),
+        h(
+          "div",
+          { class: "cells" },
+          [...members].sort(order(share)).map((one) =>
+            h(
+              "button",
+              {
+                type: "button",
+                class: `cell${share(one) > 0.5 ? " high" : ""}${share(one) > 0.72 ? " top" : ""}`,
+                tabindex: "-1",
+                "data-goal": one.name,
+                "data-tip": `${one.name}\n${AGENTS[index].name}: ${countsText(one)}`,
+                "aria-label": `${one.name}: ${countsText(one)}`,
+                vars: { "--share": `${Math.round(share(one) * 100)}%` },
+                onclick: () => show(one.index),
+              },
+              h("span", {}, restOf(one.name)),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 // A picture is one stop of the Tab key; from there, arrow keys go from cell to cell.
@@ -104,46 +183,26 @@ function moveFocus(event) {
   const here = cells[at]?.getBoundingClientRect();
   if (!here) return;
   const middle = here.left + here.width / 2;
-  const nearest = (ahead) => { // the nearest cell of the next line that has any
-    const boxes = ahead.map((cell) => [cell, cell.getBoundingClientRect()]).filter(([, box]) => Math.abs(box.top - here.top) > 2);
+  const nearest = (ahead) => {
+    // the nearest cell of the next line that has any
+    const boxes = ahead
+      .map((cell) => [cell, cell.getBoundingClientRect()])
+      .filter(([, box]) => Math.abs(box.top - here.top) > 2);
     const line = boxes.filter(([, box]) => Math.abs(box.top - boxes[0][1].top) <= 2);
-    return line.sort(([, a], [, b]) => Math.abs(a.left + a.width / 2 - middle) - Math.abs(b.left + b.width / 2 - middle))[0]?.[0];
+    return line.sort(
+      ([, a], [, b]) => Math.abs(a.left + a.width / 2 - middle) - Math.abs(b.left + b.width / 2 - middle),
+    )[0]?.[0];
   };
   const to = {
-    ArrowRight: () => cells[at + 1], ArrowLeft: () => cells[at - 1], Home: () => cells[0], End: () => cells.at(-1),
-    ArrowDown: () => nearest(cells.slice(at)), ArrowUp: () => nearest(cells.slice(0, at).reverse()),
+    ArrowRight: () => cells[at + 1],
+    ArrowLeft: () => cells[at - 1],
+    Home: () => cells[0],
+    End: () => cells.at(-1),
+    ArrowDown: () => nearest(cells.slice(at)),
+    ArrowUp: () => nearest(cells.slice(0, at).reverse()),
   }[event.key]?.();
   if (!to) return;
   event.preventDefault();
   oneStop(event.currentTarget, to);
   to.focus();
-}
-
-function goalDetails(task, goal, able) {
-  const name = task.goals[goal];
-  const { seeds, episodes } = task.entry;
-  const clips = task.clips.filter((one) => one.video.goal === name);
-  const rows = able.map((index) => h("tr", {}, h("th", { scope: "row" }, agentName(index)), seeds.map((_, i) => {
-    const all = task.outcomes[index].members.map((member) => member.seeds[i].successes[goal]);
-    return h("td", {}, `${sum(all)} of ${all.length * episodes}`);
-  })));
-  return [
-    h("h5", {}, name),
-    h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Agent"),
-      seeds.map((seed) => h("th", { scope: "col" }, `Seed ${seed}`)))), h("tbody", {}, rows)),
-    clips.length ? h("div", { class: "clips" }, clips.map((one) => clipFigure(one))) :
-      h("p", { class: "muted" }, "No episode of this goal was recorded."),
-    recording(task, goal),
-  ];
-}
-
-// The command that records any episode of a goal, by the seed of the evaluation.
-function recording(task, goal) {
-  const { name, seeds, episodes } = task.entry;
-  const quoted = `'${task.goals[goal].replaceAll("'", "'\\''")}'`;
-  const lines = seeds.flatMap((seed, i) => task.episode_seeds[i].slice(goal * episodes, (goal + 1) * episodes).map((one) =>
-    [seed, `gc-envs render RUN --suite ${DATA.suite} --task ${name} --goal ${quoted} --seed ${one}`]));
-  return h("details", { class: "more" }, h("summary", {}, "Record its episodes"),
-    h("p", { class: "muted" }, "RUN is a run folder, a model file, or --policy MODULE:FUNCTION."),
-    lines.map(([seed, line]) => h("div", {}, h("p", { class: "muted" }, `Seed ${seed}`), command(line))));
 }

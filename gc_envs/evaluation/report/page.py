@@ -1,6 +1,7 @@
 """What a report shows, as data: the only thing that its scripts read."""
 
 import base64
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,11 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import gc_envs
 from gc_envs.evaluation.evaluate import episode_seeds
 from gc_envs.evaluation.scores import Summary, TaskScore, summarize
 from gc_envs.evaluation.suite import SuiteEntry, suite_entries
 from gc_envs.evaluation.suite_result import MemberResult, SuiteResult, TaskResult, Video
+
+CURVE_POINTS = 200  # of a learning curve; a drawing has no more pixels to show
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,24 @@ def _agent(name: str, result: SuiteResult, summary: Summary) -> Agent:
 
 def _outcome(score: TaskScore, task: TaskResult | None) -> Outcome:
     """Return what an agent did on a task."""
-    return Outcome(score, task.error if task else None, task.members if task else [])
+    return Outcome(
+        score, task.error if task else None, [_with_short_curve(one) for one in task.members] if task else []
+    )
+
+
+def _with_short_curve(member: MemberResult) -> MemberResult:
+    """Return a member whose learning curve has at most `CURVE_POINTS` evaluations, the last among them."""
+    training = member.training
+    if training is None:
+        return member
+    curve = {name: _thinned(values) for name, values in training.curve.items()}
+    return dataclasses.replace(member, training=dataclasses.replace(training, curve=curve))
+
+
+def _thinned(values: list[float]) -> list[float]:
+    """Return at most `CURVE_POINTS` of `values`, evenly spread; the last one is kept."""
+    kept = np.linspace(0, len(values) - 1, min(len(values), CURVE_POINTS)).round().astype(int)
+    return [values[i] for i in kept]
 
 
 def _clips(sources: Sequence[Source], max_bytes: int) -> dict[str, list[Clip]]:

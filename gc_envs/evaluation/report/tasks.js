@@ -1,14 +1,20 @@
 // From a task to its goals and episodes; and what builds the page.
 
 function tasks() {
-  return h("section", { id: "tasks" },
+  return h(
+    "section",
+    { id: "tasks" },
     h("h2", {}, "Tasks"),
     DATA.tasks.map((task) => {
-      const box = h("details", { class: "card task", id: task.entry.name },
-        h("summary", {}, h("h3", {}, task.entry.name), h("span", { class: "muted" }, taskSummary(task))));
+      const box = h(
+        "details",
+        { class: "card task", id: task.entry.name },
+        h("summary", {}, h("h3", {}, task.entry.name), h("span", { class: "muted" }, taskSummary(task))),
+      );
       box.addEventListener("toggle", () => open(box, task));
       return box;
-    }));
+    }),
+  );
 }
 
 function taskSummary(task) {
@@ -23,118 +29,150 @@ function taskSummary(task) {
 function open(box, task) {
   if (!box.open || box.children.length > 1) return;
   const entry = task.entry;
-  const kwargs = Object.entries(entry.env_kwargs).map(([name, value]) => `${name}=${value}`).join(", ");
-  const per = task.goals.length ? `${plural(entry.episodes, "episode")} for each goal and seed` : `${plural(entry.episodes, "episode")} for each seed`;
-  box.append(h("div", { class: "contents" },
-    h("p", { class: "muted" }, h("code", {}, entry.env_id), kwargs && ` with ${kwargs}`,
-      `; ${per}, ${plural(entry.max_steps, "step")} at most. Score 0 is a ${entry.metric} of ${number(entry.random_score)}, that of random actions; `,
-      `score 1 is ${number(entry.reference)}: ${entry.source}.`),
-    drawing((width) => scorePlot(task, width, "metric")),
-    results(task),
-    published(task),
-    task.goals.length > 0 && [h("h4", {}, "Goals"), goalPicture(task)],
-    curvesOf(task).length > 0 && [h("h4", {}, "Learning curves"), drawing((width) => curvePlot(task, Math.min(width, 560)))],
-    videos(task)));
+  const kwargs = Object.entries(entry.env_kwargs)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(", ");
+  const per = task.goals.length
+    ? `${plural(entry.episodes, "episode")} for each goal and seed`
+    : `${plural(entry.episodes, "episode")} for each seed`;
+  box.append(
+    h(
+      "div",
+      { class: "contents" },
+      h(
+        "p",
+        { class: "muted" },
+        h("code", {}, entry.env_id),
+        kwargs && ` with ${kwargs}`,
+        `; ${per}, ${plural(entry.max_steps, "step")} at most. `,
+        `Score 0 is a ${entry.metric} of ${number(entry.random_score)}, that of random actions; `,
+        `score 1 is ${number(entry.reference)}: ${entry.source}.`,
+      ),
+      drawing((width) => scorePlot(task, width, "metric")),
+      results(task),
+      published(task),
+      task.goals.length > 0 && [h("h4", {}, "Goals"), goalPicture(task)],
+      curvesOf(task).length > 0 && [
+        h("h4", {}, "Learning curves"),
+        drawing((width) => curvePlot(task, Math.min(width, 560))),
+      ],
+      videos(task),
+    ),
+  );
 }
 
 // A row for each agent; those with several members have a row for each of them in a second table.
 function results(task) {
   const several = task.outcomes.some((one) => one.members.length > 1);
-  const rows = task.outcomes.map((outcome, index) => (outcome.score.status === "done" ?
-    resultRow(task, index, outcome.members, outcome.score.score, interval(outcome.score.ci)) :
-    h("tr", {}, h("th", { scope: "row" }, agentName(index)),
-      h("td", { colspan: "9", class: "hole" }, h("span", { class: `badge ${outcome.score.status}` }, statusText(outcome))))));
+  const rows = task.outcomes.map((outcome, index) =>
+    outcome.score.status === "done"
+      ? resultRow(task, index, outcome.members, outcome.score.score, interval(outcome.score.ci))
+      : h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, agentName(index)),
+          h(
+            "td",
+            { colspan: "9", class: "hole" },
+            h("span", { class: `badge ${outcome.score.status}` }, statusText(outcome)),
+          ),
+        ),
+  );
   const members = task.outcomes.flatMap((outcome, index) =>
-    outcome.members.map((member, i) => resultRow(task, index, [member], outcome.score.members[i])));
-  return [resultTable(task, "95% interval", rows),
-    several && h("details", { class: "more" }, h("summary", {}, "Every member"), resultTable(task, null, members))];
+    outcome.members.map((member, i) => resultRow(task, index, [member], outcome.score.members[i])),
+  );
+  return [
+    resultTable(task, "95% interval", rows),
+    several && h("details", { class: "more" }, h("summary", {}, "Every member"), resultTable(task, null, members)),
+  ];
 }
 
 function resultTable(task, last, rows) {
   const { metric, name, seeds } = task.entry;
-  const columns = ["Agent", "Member", ...seeds.map((seed) => `Seed ${seed}`), `Mean ${metric}`,
-    metric === "success" && "At the last step", "Score", last].filter(Boolean);
+  const columns = [
+    "Agent",
+    "Member",
+    ...seeds.map((seed) => `Seed ${seed}`),
+    `Mean ${metric}`,
+    metric === "success" && "At the last step",
+    "Score",
+    last,
+  ].filter(Boolean);
   return scrolled(`Results on ${name}`, columns, rows);
 }
 
-const scrolled = (label, columns, rows) => h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
-  h("table", {}, h("thead", {}, h("tr", {}, columns.map((one) => h("th", { scope: "col" }, one)))), h("tbody", {}, rows)));
+const scrolled = (label, columns, rows) =>
+  h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+    h(
+      "table",
+      {},
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          columns.map((one) => h("th", { scope: "col" }, one)),
+        ),
+      ),
+      h("tbody", {}, rows),
+    ),
+  );
 
 function resultRow(task, index, members, score, range) {
   const { metric, seeds, episodes } = task.entry;
   const key = metric === "success" ? "success" : "mean_return";
   const overall = (name) => number(mean(members.flatMap((member) => member.seeds.map((one) => one[name]))));
-  return h("tr", {},
+  return h(
+    "tr",
+    {},
     h("th", { scope: "row" }, agentName(index)),
     h("td", { class: "name" }, members.length > 1 ? plural(members.length, "member") : members[0].name),
     seeds.map((_, i) => {
       const all = members.map((member) => member.seeds[i]);
       const count = all.length * (task.goals.length || 1) * episodes;
-      return h("td", {}, number(mean(all.map((one) => one[key]))),
-        h("span", { class: "muted" }, ` ${sum(all.flatMap((one) => one.successes))} of ${count}`));
+      return h(
+        "td",
+        {},
+        number(mean(all.map((one) => one[key]))),
+        h("span", { class: "muted" }, ` ${sum(all.flatMap((one) => one.successes))} of ${count}`),
+      );
     }),
     h("td", {}, overall(key)),
     metric === "success" && h("td", {}, overall("success_last")),
     h("td", {}, h("strong", {}, number(score))),
-    range && h("td", {}, range));
+    range && h("td", {}, range),
+  );
 }
 
 function published(task) {
   const { metric, published } = task.entry;
-  return published.length > 0 && [h("h4", {}, "Published values"),
-    scrolled("Published values", ["Agent", metric === "success" ? "Success" : "Return", "As a score", "Protocol"],
-      published.map((one) => h("tr", {}, h("th", { scope: "row" }, one.agent), h("td", {}, minus(String(one.value))),
-        h("td", {}, number(scoreOf(task.entry, one.value))), h("td", { class: "text" }, one.protocol))))];
-}
-
-function videos(task) {
-  const groups = [["Successful episodes", true], ["Failed episodes", false]];
-  return groups.map(([title, success]) => {
-    const clips = task.clips.filter((one) => one.video.success === success);
-    return clips.length > 0 && [h("h4", {}, title), h("div", { class: "clips" }, clips.map((one) => clipFigure(one)))];
-  });
-}
-
-const still = matchMedia("(prefers-reduced-motion: reduce)");
-
-function clipFigure(clip) {
-  const { video } = clip;
-  const goal = video.goal ?? "a sampled goal";
-  const words = `${video.success ? "Reached" : "Not reached"}: ${goal}, ${AGENTS[clip.agent].name}`;
-  return h("figure", { class: "clip" },
-    clip.source ? film(clip.source, words) : h("p", { class: "nofilm muted" }, "This video is not in the report."),
-    h("figcaption", {},
-      h("p", {}, h("span", { class: video.success ? "badge reached" : "badge missed" }, video.success ? "reached" : "not reached"),
-        video.goal !== null && [" ", h("strong", {}, goal)]),
-      h("p", {}, agentName(clip.agent), h("span", { class: "muted" }, ` seed ${video.seed}`)),
-      command(video.command)));
-}
-
-// A GIF that a click stops: its first frame, on a canvas, then stands in its place.
-function film(source, words) {
-  const image = h("img", { alt: words, width: 160 });
-  const canvas = h("canvas", { hidden: true, role: "img", "aria-label": words });
-  const button = h("button", { type: "button", class: "play" });
-  function play(plays) {
-    image.hidden = !plays;
-    canvas.hidden = plays;
-    button.textContent = plays ? "Pause" : "Play";
-    button.setAttribute("aria-label", `${button.textContent}: ${words}`);
-    if (plays) image.src = source; // from its beginning
-  }
-  image.addEventListener("load", () => {
-    [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-    canvas.getContext("2d").drawImage(image, 0, 0);
-  });
-  button.addEventListener("click", () => play(image.hidden));
-  image.src = source;
-  play(!still.matches);
-  return h("div", { class: "film" }, image, canvas, button);
+  return (
+    published.length > 0 && [
+      h("h4", {}, "Published values"),
+      scrolled(
+        "Published values",
+        ["Agent", metric === "success" ? "Success" : "Return", "As a score", "Protocol"],
+        published.map((one) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, one.agent),
+            h("td", {}, minus(String(one.value))),
+            h("td", {}, number(scoreOf(task.entry, one.value))),
+            h("td", { class: "text" }, one.protocol),
+          ),
+        ),
+      ),
+    ]
+  );
 }
 
 // The address may end with #TASK or #TASK/GOAL, to be handed on.
 function follow() {
-  const [name, ...goal] = decodeURIComponent(location.hash.slice(1)).split("/");
+  const [name, ...goal] = decoded(location.hash.slice(1)).split("/");
   const box = document.getElementById(name);
   const task = DATA.tasks.find((one) => one.entry.name === name);
   if (!task) return;
@@ -144,17 +182,25 @@ function follow() {
   if (goal.length) [...box.querySelectorAll(".cell")].find((one) => one.dataset.goal === goal.join("/"))?.click();
 }
 
-function openAll() {
-  for (const box of document.querySelectorAll("details")) {
-    box.open = true;
-    const task = DATA.tasks.find((one) => one.entry.name === box.id);
-    if (task) open(box, task);
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 
-document.getElementById("report").append(...[header(), h("main", {}, leaderboard(), scores(), curves(), tasks(), agents())]);
+function openAll() {
+  for (const box of document.querySelectorAll("details.card")) box.open = true;
+  for (const task of DATA.tasks) open(document.getElementById(task.entry.name), task);
+  for (const redraw of drawings) redraw(); // observers would be too late
+}
+
+addEventListener("beforeprint", openAll);
+document
+  .getElementById("report")
+  .append(...[header(), h("main", {}, leaderboard(), scores(), curves(), tasks(), agents())]);
 followTheme();
 watchTips();
 follow();
 addEventListener("hashchange", follow);
-addEventListener("beforeprint", openAll);
