@@ -8,13 +8,13 @@ import shutil
 import numpy as np
 import pytest
 
+from gc_envs.agents.random import make_policy
 from gc_envs.cli import main
 from gc_envs.evaluation.member_paths import paths_by_task
 from gc_envs.evaluation.members import (
     PolicySource,
     import_policy,
     members_of_function,
-    random_policy,
     train_command,
     training_of,
 )
@@ -57,7 +57,7 @@ def test_a_policy_chooses_how_it_sees_but_not_what_it_does():
 
 def test_random_actions_are_the_same_in_every_process():
     def actions():
-        policy = members_of_function(random_policy, GRID, "random")[0].policy
+        policy = members_of_function(make_policy, GRID, "random")[0].policy
         return [policy({"observation": np.zeros((6, 2))}).tolist() for _ in range(3)]
 
     first = actions()
@@ -70,7 +70,7 @@ def test_random_actions_are_the_same_in_every_process():
     [
         ("mine", "a policy is written MODULE:FUNCTION"),
         ("gc_envs.evaluation.members:", "a policy is written MODULE:FUNCTION"),
-        ("gc_envs.evaluation.members:rndom", "has no 'rndom'; what can be called there: .*random_policy"),
+        ("gc_envs.agents.random:rndom", "has no 'rndom'; what can be called there: make_policy"),
     ],
 )
 def test_a_name_that_is_no_function_is_refused(name, error):
