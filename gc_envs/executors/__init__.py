@@ -1,12 +1,12 @@
 """Where a list of commands runs: in processes of this machine, on a Ray cluster, or in a SLURM array job."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from gc_envs.executors.command import Command, DoneCallback, LineCallback, Outcome, TickCallback
 from gc_envs.executors.local import run_local
 
-__all__ = ["Command", "Executor", "Outcome", "failed", "run_commands", "run_local"]
+__all__ = ["Command", "Executor", "Outcome", "run_commands", "run_local"]
 
 Executor = Literal["local", "ray"]
 
@@ -48,8 +48,3 @@ def run_commands(
     else:
         raise ValueError(f"unknown executor {executor!r}; known: local, ray")
     return run(commands, jobs, on_line=on_line, on_done=on_done, on_tick=on_tick, **resources)
-
-
-def failed(outcomes: Iterable[Outcome]) -> bool:
-    """Return whether any command ended with an error."""
-    return any(outcome.status for outcome in outcomes)
