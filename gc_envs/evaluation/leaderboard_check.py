@@ -16,7 +16,7 @@ from gc_envs.evaluation.suite import SUITES, suite_entries
 from gc_envs.evaluation.suite_result import MemberResult, SuiteResult, SuiteResultError, TaskResult, load_suite_result
 from gc_envs.evaluation.task_scores import member_counts, member_returns
 from gc_envs.registration import make_task
-from gc_envs.training import run_dir
+from gc_envs.training.run_dir import pretrained_names
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 QUICK = "quick"  # the suite of which an agent with weights is evaluated again
@@ -147,7 +147,7 @@ def check_weights(path: Path, result: SuiteResult) -> list[str]:
     for place in attached:
         if not place.is_dir() or place.name not in names:
             raise SuiteResultError(f"{place} is no run folder that is called as a member of {path}")
-    pretrained: list[str] = getattr(run_dir, "pretrained_names", list)()
+    pretrained = pretrained_names()
     weights = _weights(result, dict(zip(pretrained, pretrained)) | {place.name: str(place) for place in attached})
     if not weights:
         return []

@@ -58,7 +58,7 @@ def test_a_policy_chooses_how_it_sees_but_not_what_it_does():
 def test_random_actions_are_the_same_in_every_process():
     def actions():
         policy = members_of_function(make_policy, GRID, "random")[0].policy
-        return [policy({"observation": np.zeros((6, 2))}).tolist() for _ in range(3)]
+        return [policy({"desired_goal": np.zeros((6, 107))}).tolist() for _ in range(3)]
 
     first = actions()
     assert first == actions()

@@ -68,7 +68,7 @@ def files(tmp_path_factory):
     best = {
         "Gridworld": done("Gridworld", *grid, goals=GOALS, videos=videos),
         "ContinuousSeek-5": done("ContinuousSeek-5", member("seek", "ContinuousSeek-5", [90], curve=curve)),
-        "DriveSeek": done("DriveSeek", member("drive", "DriveSeek", [50], [11.15] * 100, curve={})),
+        "DriveSeek": done("DriveSeek", member("drive", "DriveSeek", [150], [11.15] * 300, curve={})),
     }
     evil = {
         "Gridworld": done("Gridworld", member(EVIL, "Gridworld", [0] * 11 + [1]), goals=GOALS),
