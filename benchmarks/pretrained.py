@@ -7,8 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from gc_envs.evaluation.members import training_of
-from gc_envs.evaluation.pretrained_score import measure_score, recorded_score
+from gc_envs.suite.members import training_of
+from gc_envs.suite.pretrained_score import measure_score, recorded_score
 from gc_envs.training.export import export_policy
 from gc_envs.training.run_dir import PRETRAINED, open_run
 

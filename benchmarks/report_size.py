@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from _common import Parser, finish, metric
 
-from gc_envs.evaluation.report import write_report
-from gc_envs.evaluation.suite import SuiteEntry, suite_entries
-from gc_envs.evaluation.suite_result import MemberResult, SeedResult, SuiteResult, TaskResult, Training, Video
-from gc_envs.evaluation.suite_videos import MAX_BYTES, save_small_gif
 from gc_envs.registration import make_task
+from gc_envs.suite.report import write_report
+from gc_envs.suite.result import MemberResult, SeedResult, SuiteResult, TaskResult, Training, Video
+from gc_envs.suite.suites import SuiteEntry, suite_entries
+from gc_envs.suite.videos import MAX_BYTES, save_small_gif
 
 PAINTED = "const done = arguments[0]; requestAnimationFrame(() => setTimeout(() => done(performance.now())));"
 OPEN = """

@@ -28,7 +28,7 @@ def __getattr__(name: str) -> Any:
 
         return evaluate
     if name == "evaluate_suite":
-        from gc_envs.evaluation.run_suite import evaluate_suite
+        from gc_envs.suite.run import evaluate_suite
 
         return evaluate_suite
     if name == "pretrained":

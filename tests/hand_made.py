@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gc_envs.evaluation.suite import suite_entries
-from gc_envs.evaluation.suite_result import MemberResult, SeedResult, SuiteResult, TaskResult, Training
+from gc_envs.suite.result import MemberResult, SeedResult, SuiteResult, TaskResult, Training
+from gc_envs.suite.suites import suite_entries
 
 GOALS = {"Gridworld": 107, "Craftax-Classic": 67, "Craftax": 512}
 

@@ -12,10 +12,10 @@ from gc_envs.agents import load_agent
 from gc_envs.cli import main
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.evaluation.intervals import success_interval
-from gc_envs.evaluation.member_paths import paths_by_task
-from gc_envs.evaluation.members import training_of
-from gc_envs.evaluation.pretrained_score import measure_score, recorded_score
-from gc_envs.evaluation.suite import suite_entries
+from gc_envs.suite.member_paths import paths_by_task
+from gc_envs.suite.members import training_of
+from gc_envs.suite.pretrained_score import measure_score, recorded_score
+from gc_envs.suite.suites import suite_entries
 from gc_envs.training.checkpoint import RunError, list_checkpoints, load_arrays
 from gc_envs.training.export import KEPT, export_policy
 from gc_envs.training.run_dir import PRETRAINED, open_run

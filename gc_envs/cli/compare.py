@@ -9,8 +9,8 @@ from gc_envs.cli.words import ResultFiles
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from gc_envs.evaluation.leaderboard import Standing
-    from gc_envs.evaluation.scores import Improvement
+    from gc_envs.suite.leaderboard import Standing
+    from gc_envs.suite.scores import Improvement
 
 WIDTH = 100  # characters of a line where the output is no terminal
 AGENTS = 4  # agents in one table of task scores: as many as fit
@@ -25,9 +25,9 @@ def compare(results: ResultFiles, *, json: Path | None = None) -> None:
     """
     from rich.console import Console
 
-    from gc_envs.evaluation.leaderboard import load_results, rank_results
-    from gc_envs.evaluation.scores import probability_of_improvement
-    from gc_envs.evaluation.suite_result import write_json
+    from gc_envs.suite.leaderboard import load_results, rank_results
+    from gc_envs.suite.result import write_json
+    from gc_envs.suite.scores import probability_of_improvement
 
     standings = rank_results(load_results(results))
     improvement = None
@@ -51,7 +51,7 @@ def compare(results: ResultFiles, *, json: Path | None = None) -> None:
 
 def _leaderboard(standings: Sequence["Standing"]) -> "Table":
     """Return the table with a row for each agent."""
-    from gc_envs.evaluation.leaderboard import NOTHING, format_count, format_score, format_seconds
+    from gc_envs.suite.leaderboard import NOTHING, format_count, format_score, format_seconds
 
     table = _table(standings[0].result.suite, ("", "agent", "IQM [95%]", "mean", "tasks", "steps", "time", "device"))
     for one in standings:
@@ -74,7 +74,7 @@ def _holes(standing: "Standing") -> list[str]:
 
 def _task_scores(standings: Sequence["Standing"]) -> "Table":
     """Return the table with a row for each task and a column for each agent."""
-    from gc_envs.evaluation.leaderboard import format_task
+    from gc_envs.suite.leaderboard import format_task
 
     table = _table(None, ("score [95%]", *(one.result.agent for one in standings)))
     for name in standings[0].summary.tasks:
@@ -97,14 +97,14 @@ def _text(words: str) -> Any:
     """Return words as rich shows them without reading markup in them."""
     from rich.text import Text
 
-    from gc_envs.evaluation.leaderboard import one_line
+    from gc_envs.suite.leaderboard import one_line
 
     return Text(one_line(words))
 
 
 def _in_words(standings: Sequence["Standing"], improvement: "Improvement") -> str:
     """Return the probability of improvement in a sentence."""
-    from gc_envs.evaluation.leaderboard import format_score
+    from gc_envs.suite.leaderboard import format_score
 
     first, second = (one.result.agent for one in standings)
     number = format_score(improvement.probability, improvement.ci)

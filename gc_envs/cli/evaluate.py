@@ -132,9 +132,9 @@ def render_task(
     out: Path | None,
 ) -> None:
     """Record episodes as an evaluation on a suite runs them."""
-    from gc_envs.evaluation.members import PolicySource
-    from gc_envs.evaluation.suite_videos import FPS, replay
     from gc_envs.evaluation.video import save_gif
+    from gc_envs.suite.members import PolicySource
+    from gc_envs.suite.videos import FPS, replay
 
     if not (suite and task) or (run is None) == (policy is None):
         raise ValueError("an episode of a suite needs --suite, --task, and either RUN or --policy")

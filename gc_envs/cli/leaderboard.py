@@ -26,8 +26,8 @@ def leaderboard(action: Action, folder: Folder, *, rerun: bool = True) -> None:
 
 def build(folder: Path) -> None:
     """Write the page of a folder, and say whether it was out of date."""
-    from gc_envs.evaluation.leaderboard import PAGE
-    from gc_envs.evaluation.leaderboard_check import page_of
+    from gc_envs.suite.leaderboard import PAGE
+    from gc_envs.suite.leaderboard_check import page_of
 
     page, contents = folder / PAGE, page_of(folder)
     if page.is_file() and page.read_text() == contents:
@@ -39,7 +39,7 @@ def build(folder: Path) -> None:
 
 def check(folder: Path, rerun: bool) -> None:
     """Print a line for every file, and raise ValueError if any is refused or the page is out of date."""
-    from gc_envs.evaluation.leaderboard_check import check_file, check_page, check_weights, result_files
+    from gc_envs.suite.leaderboard_check import check_file, check_page, check_weights, result_files
 
     files = result_files(folder)
     refused = []

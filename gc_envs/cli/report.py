@@ -12,7 +12,7 @@ def report(results: ResultFiles, *, out: Path = Path("report.html")) -> None:
         results: Show these JSON files of `gc-envs evaluate --suite`, and the videos beside them.
         out: Write this HTML file.
     """
-    from gc_envs.evaluation.report import write_report
+    from gc_envs.suite.report import write_report
 
     path = write_report(results, out)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")

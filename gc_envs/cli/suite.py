@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from gc_envs.evaluation.suite import SUITES, SUMMARIES, suite_entries
+from gc_envs.suite.suites import SUITES, SUMMARIES, suite_entries
 
 Words = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[NAME ...]", help_behavior_hint="")]
 Agents = Annotated[Positional[tuple[str, ...]], tyro.conf.arg(metavar="[AGENT ...]", help_behavior_hint="")]
@@ -68,8 +68,8 @@ def evaluate_suite(
         jobs: Evaluate this many tasks at a time; by default, one for each core, at most 8.
         time_limit: Stop a task after this many seconds, and go on with the others.
     """
-    from gc_envs.evaluation.run_suite import evaluate_suite as run
-    from gc_envs.evaluation.suite_progress import ShowProgress, format_tasks
+    from gc_envs.suite.progress import ShowProgress, format_tasks
+    from gc_envs.suite.run import evaluate_suite as run
 
     if bool(agents) == (policy is not None):
         raise ValueError("name what to evaluate: run folders or model files, or else --policy MODULE:FUNCTION")

@@ -7,8 +7,8 @@ import pytest
 from gc_envs.evaluation import evaluate
 from gc_envs.evaluation.acting import as_policy
 from gc_envs.evaluation.evaluate import Evaluator
-from gc_envs.evaluation.suite_task import CheckedPolicy, PolicyError
 from gc_envs.gridworld.task import MOVES
+from gc_envs.suite.task import CheckedPolicy, PolicyError
 
 ID, LEFT, DOWN = "GC-Gridworld-v0", 0, 3
 

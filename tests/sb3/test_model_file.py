@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from gc_envs.core.vector_env import GoalVectorEnv
-from gc_envs.evaluation.member_paths import paths_by_task
-from gc_envs.evaluation.suite import suite_entries
 from gc_envs.registration import make_task
 from gc_envs.sb3 import model_file
 from gc_envs.sb3.model_file import load_model
 from gc_envs.sb3.vec_env import SB3VecEnv
+from gc_envs.suite.member_paths import paths_by_task
+from gc_envs.suite.suites import suite_entries
 
 OFF = {"learning_starts": 4, "batch_size": 4, "buffer_size": 100}
 ON = {"n_steps": 16, "batch_size": 16}
@@ -97,7 +97,7 @@ def her(tmp_path_factory):
 def test_a_model_with_hindsight_is_a_member_of_its_task(her, tmp_path, capsys):
     """`gc-envs evaluate --suite` counts what `evaluate` counts for the same model."""
     from gc_envs.evaluation import evaluate
-    from gc_envs.evaluation.run_suite import evaluate_suite
+    from gc_envs.suite.run import evaluate_suite
 
     result = evaluate_suite([str(her)], "quick", tasks=[SEEK], json=tmp_path / "her.json")
     (member,) = result.tasks[SEEK].members

@@ -9,8 +9,8 @@ import gymnasium
 import pytest
 
 import gc_envs
-from gc_envs.evaluation.suite import STANDARD_V0, SUITES, suite_entries, suite_name
 from gc_envs.registration import ROWS
+from gc_envs.suite.suites import STANDARD_V0, SUITES, suite_entries, suite_name
 
 # Any change of what decides a score is a new version: add rows for it, and leave these as they are.
 FROZEN = {

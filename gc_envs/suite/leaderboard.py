@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gc_envs.evaluation.scores import Interval, Summary, TaskScore, summarize
-from gc_envs.evaluation.suite_result import SuiteResult, SuiteResultError, load_suite_result
+from gc_envs.suite.result import SuiteResult, SuiteResultError, load_suite_result
+from gc_envs.suite.scores import Interval, Summary, TaskScore, summarize
 
 PAGE = "README.md"  # the page of a folder, which code hosts show below its files
 NOTHING = "-"

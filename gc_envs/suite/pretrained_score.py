@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gc_envs.evaluation.member_paths import paths_by_task
-from gc_envs.evaluation.members import PolicySource
-from gc_envs.evaluation.suite import SuiteEntry, suite_entries
-from gc_envs.evaluation.suite_result import SeedResult, write_json
-from gc_envs.evaluation.suite_task import Request, evaluate_task
+from gc_envs.suite.member_paths import paths_by_task
+from gc_envs.suite.members import PolicySource
+from gc_envs.suite.result import SeedResult, write_json
+from gc_envs.suite.suites import SuiteEntry, suite_entries
+from gc_envs.suite.task import Request, evaluate_task
 from gc_envs.training.run_dir import PRETRAINED
 
 SUITE = "standard-v0"

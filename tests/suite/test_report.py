@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from gc_envs.cli import main
-from gc_envs.evaluation.report import write_report
-from gc_envs.evaluation.scores import summarize
-from gc_envs.evaluation.suite import suite_entries
-from gc_envs.evaluation.suite_result import MemberResult, SeedResult, SuiteResult, TaskResult, Training, Video
+from gc_envs.suite.report import write_report
+from gc_envs.suite.result import MemberResult, SeedResult, SuiteResult, TaskResult, Training, Video
+from gc_envs.suite.scores import summarize
+from gc_envs.suite.suites import suite_entries
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 GOALS = [f"inventory/wood_{i}" for i in range(9)] + ["block/TREE_up", "block/WATER_up", "mob/cow's <b>"]

@@ -14,9 +14,9 @@ from gymnasium.envs.registration import EnvSpec
 
 from gc_envs.agents import get_learner, load_agent
 from gc_envs.agents.presets import preset
-from gc_envs.evaluation.member_paths import agent_kwargs, is_model_file
-from gc_envs.evaluation.suite import AGENT_ARGUMENTS, SuiteEntry
-from gc_envs.evaluation.suite_result import Training
+from gc_envs.suite.member_paths import agent_kwargs, is_model_file
+from gc_envs.suite.result import Training
+from gc_envs.suite.suites import AGENT_ARGUMENTS, SuiteEntry
 from gc_envs.training.logger import read_csv
 from gc_envs.training.run_dir import RunDir
 

@@ -13,9 +13,9 @@ import numpy as np
 
 import gc_envs
 from gc_envs.evaluation.evaluate import episode_seeds
-from gc_envs.evaluation.scores import Summary, TaskScore, summarize
-from gc_envs.evaluation.suite import SuiteEntry, suite_entries
-from gc_envs.evaluation.suite_result import MemberResult, SuiteResult, TaskResult, Video
+from gc_envs.suite.result import MemberResult, SuiteResult, TaskResult, Video
+from gc_envs.suite.scores import Summary, TaskScore, summarize
+from gc_envs.suite.suites import SuiteEntry, suite_entries
 
 CURVE_POINTS = 200  # of a learning curve; a drawing has no more pixels to show
 

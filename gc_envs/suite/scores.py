@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gc_envs.evaluation.suite import SuiteEntry, suite_entries
-from gc_envs.evaluation.task_scores import (
+from gc_envs.suite.suites import SuiteEntry, suite_entries
+from gc_envs.suite.task_scores import (
     LIMITS,
     Array,
     Interval,
@@ -23,7 +23,7 @@ from gc_envs.evaluation.task_scores import (
 )
 
 if TYPE_CHECKING:  # results hold summaries
-    from gc_envs.evaluation.suite_result import SuiteResult, TaskResult
+    from gc_envs.suite.result import SuiteResult, TaskResult
 
 __all__ = [
     "Improvement", "Interval", "Profile", "Summary", "TaskScore", "interquartile_mean", "performance_profile",

@@ -10,11 +10,11 @@ import numpy as np
 
 from gc_envs.core.vector_env import GoalVectorEnv
 from gc_envs.evaluation.evaluate import Episodes, Evaluator
-from gc_envs.evaluation.members import MakePolicy, Member, PolicySource, members_of_function
-from gc_envs.evaluation.suite import SUITES, SuiteEntry, suite_entries
-from gc_envs.evaluation.suite_result import Video
 from gc_envs.evaluation.video import Recording, record, recording_envs, save_gif
 from gc_envs.registration import make_task
+from gc_envs.suite.members import MakePolicy, Member, PolicySource, members_of_function
+from gc_envs.suite.result import Video
+from gc_envs.suite.suites import SUITES, SuiteEntry, suite_entries
 
 MAX_FRAMES = 60  # of a video; those of longer episodes show every second, fourth, ... step
 WIDTH = 160  # pixels
@@ -118,7 +118,7 @@ def replay_command(entry: SuiteEntry, member: Member, goal: str | None, seed: in
     suite = next(name for name, entries in SUITES.items() if entry in entries)
     if member.path is None and ":" not in member.name:
         goals = [] if goal is None else [goal]
-        return f"gc_envs.evaluation.suite_videos.replay({member.name}, {suite!r}, {entry.name!r}, {goals}, seed={seed})"
+        return f"gc_envs.suite.videos.replay({member.name}, {suite!r}, {entry.name!r}, {goals}, seed={seed})"
     agent = ["--policy", member.name] if member.path is None else [member.path]
     desired = [] if goal is None else ["--goal", goal]
     return shlex.join(

@@ -15,12 +15,12 @@ from typing import Protocol
 import msgspec
 
 from gc_envs.device import describe_device
-from gc_envs.evaluation.member_paths import paths_by_task
-from gc_envs.evaluation.members import MakePolicy, PolicySource, import_policy, members_of_function
-from gc_envs.evaluation.suite import SuiteEntry, suite_entries, suite_name
-from gc_envs.evaluation.suite_result import SuiteResult, TaskResult, write_json
-from gc_envs.evaluation.suite_task import Part, Request, evaluate_task, time_limit_error
 from gc_envs.executors import Command, Executor, Outcome, run_commands
+from gc_envs.suite.member_paths import paths_by_task
+from gc_envs.suite.members import MakePolicy, PolicySource, import_policy, members_of_function
+from gc_envs.suite.result import SuiteResult, TaskResult, write_json
+from gc_envs.suite.suites import SuiteEntry, suite_entries, suite_name
+from gc_envs.suite.task import Part, Request, evaluate_task, time_limit_error
 from gc_envs.training.run_dir import installed_versions
 
 TIME_LIMIT = 3600.0  # seconds that a task may take by default
@@ -183,7 +183,7 @@ def _in_workers(
             reporter.finish(entry.name, parts[entry.name])
     commands = [
         Command(
-            entry.name, (sys.executable, "-m", "gc_envs.evaluation.suite_task", str(folder), entry.name),
+            entry.name, (sys.executable, "-m", "gc_envs.suite.task", str(folder), entry.name),
             folder / f"{entry.name}.log", request.time_limit and request.time_limit + START_SECONDS,
         )
         for entry in entries if entry.name not in parts

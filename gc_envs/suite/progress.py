@@ -8,9 +8,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from gc_envs.evaluation.suite import suite_entries
-from gc_envs.evaluation.suite_result import SuiteResult, TaskResult
-from gc_envs.evaluation.suite_task import Part
+from gc_envs.suite.result import SuiteResult, TaskResult
+from gc_envs.suite.suites import suite_entries
+from gc_envs.suite.task import Part
 
 TABLE_WIDTH = 100  # characters, where the output is no terminal
 

@@ -9,8 +9,8 @@ import gymnasium
 
 from gc_envs.core.goal_env_mixin import goal_dictionary
 from gc_envs.core.task import Task
-from gc_envs.evaluation.suite import AGENT_ARGUMENTS, SuiteEntry
 from gc_envs.registration import get_row, make_task
+from gc_envs.suite.suites import AGENT_ARGUMENTS, SuiteEntry
 from gc_envs.training.run_dir import RunDir, open_run
 
 Spaces = dict[str, gymnasium.Space[Any]]  # of "observations" and "actions"

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from gc_envs.evaluation.scores import Summary, summarize
-from gc_envs.evaluation.suite import SuiteEntry, suite_entries
+from gc_envs.suite.scores import Summary, summarize
+from gc_envs.suite.suites import SuiteEntry, suite_entries
 
 SCHEMA = 1
 Status = Literal["done", "cannot", "failed"]

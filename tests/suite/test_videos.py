@@ -9,11 +9,13 @@ from tiny_run import train
 
 from gc_envs.cli import main
 from gc_envs.evaluation.evaluate import Evaluator
-from gc_envs.evaluation.members import Member, PolicySource, members_of_function
-from gc_envs.evaluation.run_suite import evaluate_suite
-from gc_envs.evaluation.suite import suite_entries
-from gc_envs.evaluation.suite_task import make_evaluator
-from gc_envs.evaluation.suite_videos import (
+from gc_envs.evaluation.video import record, recording_envs
+from gc_envs.registration import make_task
+from gc_envs.suite.members import Member, PolicySource, members_of_function
+from gc_envs.suite.run import evaluate_suite
+from gc_envs.suite.suites import suite_entries
+from gc_envs.suite.task import make_evaluator
+from gc_envs.suite.videos import (
     MAX_BYTES,
     MAX_FRAMES,
     WIDTH,
@@ -23,8 +25,6 @@ from gc_envs.evaluation.suite_videos import (
     save_small_gif,
     spread,
 )
-from gc_envs.evaluation.video import record, recording_envs
-from gc_envs.registration import make_task
 
 (GRID,) = suite_entries("quick-v0", ["Gridworld"])
 (SEEK,) = suite_entries("quick-v0", ["ContinuousSeek-5"])
@@ -138,7 +138,7 @@ def test_policies_of_functions_are_recorded_again_by_their_name_or_by_a_call(tmp
 
     (member,) = members_of_function(make_policy, SEEK, "make_policy")
     call = replay_command(SEEK, member, None, 7)
-    assert call == "gc_envs.evaluation.suite_videos.replay(make_policy, 'quick-v0', 'ContinuousSeek-5', [], seed=7)"
+    assert call == "gc_envs.suite.videos.replay(make_policy, 'quick-v0', 'ContinuousSeek-5', [], seed=7)"
     (recording,) = replay(make_policy, "quick-v0", "ContinuousSeek-5", [], seed=7)
     evaluator = Evaluator(SEEK.env_id, episodes=1, max_steps=SEEK.max_steps, env_kwargs=SEEK.env_kwargs)
     assert recording.success

@@ -17,8 +17,8 @@ import suite_agents
 
 import gc_envs
 from gc_envs.cli import main
-from gc_envs.evaluation.run_suite import evaluate_suite
-from gc_envs.evaluation.suite_result import SuiteResultError, load_suite_result
+from gc_envs.suite.result import SuiteResultError, load_suite_result
+from gc_envs.suite.run import evaluate_suite
 
 SEEK = ["ContinuousSeek-5", "ContinuousSeek-10"]
 STRAIGHT = "suite_agents:straight"
@@ -169,7 +169,7 @@ def test_a_slow_policy_is_stopped_between_two_steps():
     ],
 )
 def test_a_process_that_hangs_or_dies_does_not_lose_the_other_tasks(policy, error, monkeypatch, tmp_path):
-    monkeypatch.setattr("gc_envs.evaluation.run_suite.START_SECONDS", 0.0)
+    monkeypatch.setattr("gc_envs.suite.run.START_SECONDS", 0.0)
     path = tmp_path / "r.json"
     result = evaluate_suite(policy, "continuous", tasks=SEEK, json=path, time_limit=40, jobs=2)
     assert error in result.tasks[SEEK[0]].error

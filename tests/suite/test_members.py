@@ -10,15 +10,15 @@ import pytest
 
 from gc_envs.agents.random import make_policy
 from gc_envs.cli import main
-from gc_envs.evaluation.member_paths import paths_by_task
-from gc_envs.evaluation.members import (
+from gc_envs.suite.member_paths import paths_by_task
+from gc_envs.suite.members import (
     PolicySource,
     import_policy,
     members_of_function,
     train_command,
     training_of,
 )
-from gc_envs.evaluation.suite import suite_entries
+from gc_envs.suite.suites import suite_entries
 from gc_envs.training.run_dir import PRETRAINED, open_run
 
 ENTRIES = suite_entries("standard-v0")
@@ -69,7 +69,7 @@ def test_random_actions_are_the_same_in_every_process():
     ("name", "error"),
     [
         ("mine", "a policy is written MODULE:FUNCTION"),
-        ("gc_envs.evaluation.members:", "a policy is written MODULE:FUNCTION"),
+        ("gc_envs.suite.members:", "a policy is written MODULE:FUNCTION"),
         ("gc_envs.agents.random:rndom", "has no 'rndom'; what can be called there: make_policy"),
     ],
 )

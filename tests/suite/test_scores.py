@@ -7,16 +7,16 @@ import pytest
 from hand_made import GOALS, all_rates, entry_named, member, rate_member, suite_result, task_result, training
 from scipy.stats import mannwhitneyu, t, trim_mean
 
-from gc_envs.evaluation import scores, task_scores
 from gc_envs.evaluation.intervals import success_interval
-from gc_envs.evaluation.scores import (
+from gc_envs.suite import scores, task_scores
+from gc_envs.suite.result import SuiteResult, load_suite_result
+from gc_envs.suite.scores import (
     interquartile_mean,
     performance_profile,
     probability_of_improvement,
     summarize,
 )
-from gc_envs.evaluation.suite import SUITES, SuiteEntry, suite_entries
-from gc_envs.evaluation.suite_result import SuiteResult, load_suite_result
+from gc_envs.suite.suites import SUITES, SuiteEntry, suite_entries
 
 QUICK = [entry.name for entry in suite_entries("quick-v0")]
 

@@ -9,13 +9,13 @@ from typing import Any
 from scipy import stats
 
 from gc_envs.core.goals import FiniteGoals
-from gc_envs.evaluation.leaderboard import PAGE, build_page, rank_results
-from gc_envs.evaluation.run_suite import evaluate_suite
-from gc_envs.evaluation.scores import Summary, summarize
-from gc_envs.evaluation.suite import SUITES, suite_entries
-from gc_envs.evaluation.suite_result import MemberResult, SuiteResult, SuiteResultError, TaskResult, load_suite_result
-from gc_envs.evaluation.task_scores import member_counts, member_returns
 from gc_envs.registration import make_task
+from gc_envs.suite.leaderboard import PAGE, build_page, rank_results
+from gc_envs.suite.result import MemberResult, SuiteResult, SuiteResultError, TaskResult, load_suite_result
+from gc_envs.suite.run import evaluate_suite
+from gc_envs.suite.scores import Summary, summarize
+from gc_envs.suite.suites import SUITES, suite_entries
+from gc_envs.suite.task_scores import member_counts, member_returns
 from gc_envs.training.run_dir import pretrained_names
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"

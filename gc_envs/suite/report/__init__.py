@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from gc_envs.evaluation.report.page import Source, page_of
-from gc_envs.evaluation.suite_result import SuiteResult, load_suite_result
+from gc_envs.suite.report.page import Source, page_of
+from gc_envs.suite.result import SuiteResult, load_suite_result
 
 SCRIPTS = (  # one after the other, in one scope
     "dom.js", "charts.js", "leaderboard.js", "overview.js", "videos.js", "goal_details.js", "goals.js", "tasks.js",

@@ -1,4 +1,4 @@
-"""One task of a suite, evaluated in a process of its own: `python -m gc_envs.evaluation.suite_task FOLDER TASK`.
+"""One task of a suite, evaluated in a process of its own: `python -m gc_envs.suite.task FOLDER TASK`.
 
 FOLDER holds request.json; the result is written beside it as TASK.json. While it runs, every line of the output is
 "DONE TOTAL", the number of episodes.
@@ -23,10 +23,10 @@ from gc_envs.compile_cache import use_compile_cache
 from gc_envs.core.goal_env_mixin import check_actions
 from gc_envs.evaluation.acting import as_policy
 from gc_envs.evaluation.evaluate import Episodes, Evaluator, ProgressCallback
-from gc_envs.evaluation.members import Member, PolicySource
-from gc_envs.evaluation.suite import SuiteEntry, suite_entries
-from gc_envs.evaluation.suite_result import MemberResult, SeedResult, TaskResult, Video, write_json
-from gc_envs.evaluation.suite_videos import record_videos
+from gc_envs.suite.members import Member, PolicySource
+from gc_envs.suite.result import MemberResult, SeedResult, TaskResult, Video, write_json
+from gc_envs.suite.suites import SuiteEntry, suite_entries
+from gc_envs.suite.videos import record_videos
 
 
 class PolicyError(ValueError):

@@ -11,12 +11,12 @@ from hand_made import all_rates, entry_named, member, rate_member, suite_result,
 
 from gc_envs.cli import main
 from gc_envs.evaluation import leaderboard_check
-from gc_envs.evaluation.leaderboard import build_page, escape, format_count, format_seconds, rank_results
-from gc_envs.evaluation.leaderboard_check import check_file, check_weights, same_probability
-from gc_envs.evaluation.scores import probability_of_improvement, summarize
-from gc_envs.evaluation.suite import SUITES
-from gc_envs.evaluation.suite_result import SuiteResultError, load_suite_result
 from gc_envs.registration import make_task
+from gc_envs.suite.leaderboard import build_page, escape, format_count, format_seconds, rank_results
+from gc_envs.suite.leaderboard_check import check_file, check_weights, same_probability
+from gc_envs.suite.result import SuiteResultError, load_suite_result
+from gc_envs.suite.scores import probability_of_improvement, summarize
+from gc_envs.suite.suites import SUITES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CANNOT = {"PandaReach": "cannot"}

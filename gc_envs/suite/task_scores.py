@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from gc_envs.evaluation.intervals import success_interval
-from gc_envs.evaluation.suite import SuiteEntry
+from gc_envs.suite.suites import SuiteEntry
 
 if TYPE_CHECKING:  # results hold scores
-    from gc_envs.evaluation.suite_result import MemberResult, TaskResult
+    from gc_envs.suite.result import MemberResult, TaskResult
 
 DRAWS = 2000  # of every bootstrap
 LIMITS = (0.025, 0.975)  # the quantiles that are the limits of a 95% interval
