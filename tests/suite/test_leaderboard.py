@@ -10,8 +10,8 @@ import pytest
 from hand_made import all_rates, entry_named, member, rate_member, suite_result, training
 
 from gc_envs.cli import main
-from gc_envs.evaluation import leaderboard_check
 from gc_envs.registration import make_task
+from gc_envs.suite import leaderboard_check
 from gc_envs.suite.leaderboard import build_page, escape, format_count, format_seconds, rank_results
 from gc_envs.suite.leaderboard_check import check_file, check_weights, same_probability
 from gc_envs.suite.result import SuiteResultError, load_suite_result
@@ -474,7 +474,7 @@ def test_what_is_no_run_of_a_member_is_refused(folder, evaluated):
 
 
 def test_pretrained_members_are_evaluated_again(folder, evaluated, monkeypatch):
-    monkeypatch.setattr(leaderboard_check.run_dir, "pretrained_names", lambda: ["flip-0"], raising=False)
+    monkeypatch.setattr(leaderboard_check, "pretrained_names", lambda: ["flip-0"])
     path, result = with_weights(folder)
     shutil.rmtree(folder / "her")
     evaluated.result = suite_result({"BitFlip-20": 0.5}, "her")

@@ -119,7 +119,7 @@ def test_worker_processes_give_the_same_file_bit_for_bit(straight_file, tmp_path
         (lambda o: np.full((len(o["observation"]), 5), np.nan), "no actions: an action is NaN or infinite"),
         (lambda o: np.full((len(o["observation"]), 5), "left"), "no actions: actions are numbers, got <U4"),
         (lambda o: None, "no actions: actions are numbers, got object"),
-        (lambda o: 1 / 0, r"the policy raises ZeroDivisionError: division by zero \(test_run_suite.py, line \d+\)"),
+        (lambda o: 1 / 0, r"the policy raises ZeroDivisionError: division by zero \(test_run.py, line \d+\)"),
         ("left", "a policy is an SB3 model, has .act, or is a callable; got str"),
     ],
 )
