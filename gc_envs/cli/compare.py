@@ -58,7 +58,7 @@ def _leaderboard(standings: Sequence["Standing"]) -> "Table":
         summary = one.summary
         table.add_row(*map(_text, (
             NOTHING if one.rank is None else str(one.rank), one.result.agent, format_score(summary.iqm, summary.iqm_ci),
-            f"{summary.mean:.2f}", one.tasks, format_count(summary.training_steps),
+            f"{summary.mean:z.2f}", one.tasks, format_count(summary.training_steps),
             format_seconds(summary.training_seconds), summary.training_device or NOTHING,
         )))  # fmt: skip
     return table

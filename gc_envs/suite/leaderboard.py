@@ -124,7 +124,7 @@ def one_line(text: str) -> str:
 
 def format_score(score: float, ci: Interval) -> str:
     """Return a score with its interval."""
-    return f"{score:.2f} [{ci[0]:.2f}, {ci[1]:.2f}]"
+    return f"{score:z.2f} [{ci[0]:z.2f}, {ci[1]:z.2f}]"
 
 
 def format_task(task: TaskScore) -> str:

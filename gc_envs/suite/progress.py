@@ -68,7 +68,7 @@ def format_tasks(result: SuiteResult) -> str:
         task = result.tasks[entry.name]
         if task.status == "done":
             value = task.value()
-            table.add_row(entry.name, task.metric, f"{value:.3f}", f"{entry.score(value):.3f}")
+            table.add_row(entry.name, task.metric, f"{value:.3f}", f"{entry.score(value):z.3f}")
         else:
             table.add_row(entry.name, "failed" if task.status == "failed" else "no policy", "-", "-")
     summary = result.summarized().summary
@@ -79,7 +79,7 @@ def format_tasks(result: SuiteResult) -> str:
             ("interquartile mean", summary.iqm, summary.iqm_ci),
             ("mean", summary.mean, summary.mean_ci),
         ):
-            table.add_row(name, f"95% {low:.3f} to {high:.3f}", "", f"{value:.3f}")
+            table.add_row(name, f"95% {low:z.3f} to {high:z.3f}", "", f"{value:z.3f}")
     console = Console(width=None if Console().is_terminal else TABLE_WIDTH)
     with console.capture() as captured:
         console.print(table, highlight=False)
