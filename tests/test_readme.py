@@ -39,6 +39,7 @@ RUNS = {
     "README.md": 1,
     "training.md": 4,
     "evaluation.md": 1,
+    "pretrained.md": 1,
     "suite.md": 1,
     "own_environment.md": 1,
 }  # page -> how many runs its commands train

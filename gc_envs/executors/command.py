@@ -156,8 +156,9 @@ def _output(process: "subprocess.Popen[bytes]") -> Iterator[str | None]:
 def _wait(process: "subprocess.Popen[bytes]", stop: Stop) -> None:
     """Wait for the end of a command that has got SIGTERM, until it has to be killed."""
     until = time.monotonic() + GRACE
-    while process.poll() is None and time.monotonic() < until and not stop.now.wait(TICK):
-        pass
+    while process.poll() is None and time.monotonic() < until and not stop.now.is_set():
+        with contextlib.suppress(KeyboardInterrupt):  # Ray may cancel a task more than once
+            stop.now.wait(TICK)
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
