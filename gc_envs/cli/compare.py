@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gc_envs.suite.scores import Improvement
 
 WIDTH = 100  # characters of a line where the output is no terminal
-AGENTS = 4  # agents in one table of task scores: as many as fit
+AGENTS = 3  # agents in one table of task scores: as many as fit
 
 
 def compare(results: ResultFiles, *, json: Path | None = None) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import gc_envs
 from gc_envs.registration import ROWS
+from gc_envs.suite.result import load_suite_result
 from gc_envs.suite.suites import STANDARD_V0, SUITES, suite_entries, suite_name
 
 # Any change of what decides a score is a new version: add rows for it, and leave these as they are.
@@ -92,3 +93,10 @@ def test_the_page_has_the_rows():
         environment = " ".join([f"`{entry.env_id}`", *(f"{name}={value}" for name, value in entry.env_kwargs.items())])
         scale = f"{entry.metric} | {entry.random_score:g} | {entry.reference:g}"
         assert f"| {entry.name} | {environment} | {entry.max_steps} | {scale} |" in page
+
+
+def test_the_scores_of_random_actions_are_those_of_the_random_agent():
+    path = Path(__file__).parents[2] / "leaderboard" / "standard-v0" / "random.json"
+    tasks = load_suite_result(path).tasks
+    for entry in STANDARD_V0:
+        assert tasks[entry.name].value() == pytest.approx(entry.random_score, abs=5.1e-5), entry.name
