@@ -1,5 +1,6 @@
 """Commands as tasks of a Ray cluster, https://docs.ray.io; each is a process on one of its nodes."""
 
+import logging
 import os
 import socket
 import tempfile
@@ -108,7 +109,7 @@ def _cluster() -> Iterator[Any]:
     was_connected = ray.is_initialized()
     if not was_connected:
         _check_address()
-        ray.init(log_to_driver=False, logging_level="ERROR")
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
     try:
         _check_nodes(ray)
         yield ray
