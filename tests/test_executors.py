@@ -204,8 +204,10 @@ def test_what_ignores_the_signal_is_killed(tmp_path, monkeypatch):
 
 def test_a_second_ctrl_c_kills_at_once(tmp_path):
     code = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)\n{WRITER}"
-    program = f"""import sys
+    # As in a terminal: shells start background processes, such as those of CI, without Python's handler.
+    program = f"""import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_executors import python, run
 run(python(Path({str(tmp_path)!r}), "a", {code!r}, {str(tmp_path / "out")!r}))"""
