@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -94,6 +95,7 @@ def run_ray(
 
 def _run(command: Command, folder: str, environment: dict[str, str], lines: Any) -> Outcome:
     """Run a command in a process of a node. Ray cancels it by raising KeyboardInterrupt here."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a cluster started in the background may not have
     return run_command(
         command, lambda name, line: lines.put((name, line)), Stop(), dict(os.environ) | environment, folder
     )
