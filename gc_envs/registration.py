@@ -14,10 +14,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
+
+from gc_envs.imports import import_for
 
 if TYPE_CHECKING:
     from gc_envs.core.task import Task
@@ -245,7 +246,7 @@ def get_row(env_id: "str | Task") -> EnvRow:
     if not isinstance(env_id, str):
         return _row_of_task(env_id)
     module, _, name = env_id.removeprefix("gc_envs:").rpartition(":")
-    found = _import(module, env_id) if module else None
+    found = import_for(module, env_id) if module else None
     if name in REGISTRY:
         return REGISTRY[name]
     if found is None:
@@ -276,26 +277,6 @@ def _is_task_class(value: Any) -> bool:
     from gc_envs.core.task import Task
 
     return isinstance(value, type) and issubclass(value, Task) and value is not Task
-
-
-def _import(module: str, env_id: str) -> ModuleType:
-    """Import the module that `env_id` names.
-
-    Raises:
-        ImportError: If there is none, or it fails; the message says what to do.
-    """
-    try:
-        return importlib.import_module(module)
-    except Exception as error:
-        if module.startswith("gc_envs."):  # which says itself what is missing
-            raise
-        if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
-            file = module.removesuffix(".py").replace(".", "/")
-            raise ModuleNotFoundError(
-                f"{env_id!r} needs a module {module!r}, which is not found: run from the folder that has {file}.py, or "
-                "install it" + ("; write it without .py" if module.endswith(".py") else "")
-            ) from None
-        raise ImportError(f"{env_id!r} needs {module}, whose import fails: {type(error).__name__}: {error}") from error
 
 
 def make_task(
@@ -406,7 +387,7 @@ def task_class(row: EnvRow) -> "type[Task]":
     if not isinstance(row.task, str):
         return row.task
     module, name = row.task.split(":")
-    cls: Any = getattr(_import(module, row.task), name, None)
+    cls: Any = getattr(import_for(module, row.task), name, None)
     if not _is_task_class(cls):
         raise TypeError(f"{row.id}: {row.task} is no subclass of gc_envs.core.task.Task")
     return cls

@@ -1,8 +1,6 @@
 """The policies that an agent has for a task of a suite, from whatever names them: code, run folders, model files."""
 
-import importlib
 import shlex
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +12,11 @@ from gymnasium.envs.registration import EnvSpec
 
 from gc_envs.agents import get_learner, load_agent
 from gc_envs.agents.presets import preset
+from gc_envs.imports import import_for
 from gc_envs.suite.member_paths import agent_kwargs, is_model_file
 from gc_envs.suite.result import Training
 from gc_envs.suite.suites import AGENT_ARGUMENTS, SuiteEntry
+from gc_envs.training.flags import env_kwargs_flags, setting_flags
 from gc_envs.training.logger import read_csv
 from gc_envs.training.run_dir import RunDir
 
@@ -76,20 +76,10 @@ def import_policy(name: str) -> MakePolicy:
     module, separator, attribute = name.partition(":")
     if not (module and separator and attribute):
         raise ValueError(f"a policy is written MODULE:FUNCTION, such as my_module:make_policy, got {name!r}")
-    try:
-        found = getattr(importlib.import_module(module), attribute, None)
-    except ModuleNotFoundError as error:
-        if not f"{module}.".startswith(f"{error.name}."):
-            raise ImportError(f"{name!r} needs {module}, whose import fails: {error}") from error
-        file = module.removesuffix(".py").replace(".", "/")
-        raise ModuleNotFoundError(
-            f"policy {name!r} needs a module {module!r}, which is not found: run from the folder that has {file}.py, "
-            "or install it"
-        ) from None
-    except Exception as error:
-        raise ImportError(f"{name!r} needs {module}, whose import fails: {type(error).__name__}: {error}") from error
+    imported = import_for(module, name)
+    found = getattr(imported, attribute, None)
     if not callable(found):
-        own = [(key, value) for key, value in vars(sys.modules[module]).items() if not key.startswith("_")]
+        own = [(key, value) for key, value in vars(imported).items() if not key.startswith("_")]
         functions = [key for key, value in own if callable(value) and getattr(value, "__module__", None) == module]
         problem = f"has no {attribute!r}" if found is None else f"has a {attribute!r} that cannot be called"
         raise ValueError(f"{module} {problem}; what can be called there: {', '.join(functions) or 'nothing'}")
@@ -141,11 +131,7 @@ def training_of(run: RunDir, metric: str) -> Training:
 def train_command(run: RunDir) -> str:
     """Return the command that trains a run, with every setting that the command would choose otherwise."""
     default = get_learner(run.agent).config_class(**preset(run.agent, "default", run.env_id, run.env_kwargs))
-    words = ["gc-envs", "train", run.agent, run.env_id]
-    if run.env_kwargs:
-        words += ["--env-kwargs", *(f"{name}={value}" for name, value in run.env_kwargs.items())]
-    for name, value in run.config.items():
-        if value != getattr(default, name, None):
-            words += [f"--{'no-' if value is False else ''}{name.replace('_', '-')}"]
-            words += [] if isinstance(value, bool) else [str(value)]
-    return shlex.join(words)
+    changed = {name: value for name, value in run.config.items() if value != getattr(default, name, None)}
+    return shlex.join(
+        ["gc-envs", "train", run.agent, run.env_id, *env_kwargs_flags(run.env_kwargs), *setting_flags(changed)]
+    )

@@ -38,7 +38,7 @@ class PretrainedScore:
     @property
     def value(self) -> float:
         """The task's metric."""
-        return self.result.success if self.entry.metric == "success" else self.result.mean_return
+        return self.result.value(self.entry.metric)
 
     def save(self, name: str) -> None:
         """Write the file of the agent called `name`."""

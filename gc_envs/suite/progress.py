@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from gc_envs.suite.result import SuiteResult, TaskResult
+from gc_envs.suite.scores import summarize
 from gc_envs.suite.suites import suite_entries
 from gc_envs.suite.task import Part
 
@@ -71,8 +72,7 @@ def format_tasks(result: SuiteResult) -> str:
             table.add_row(entry.name, task.metric, f"{value:.3f}", f"{entry.score(value):z.3f}")
         else:
             table.add_row(entry.name, "failed" if task.status == "failed" else "no policy", "-", "-")
-    summary = result.summarized().summary
-    assert summary is not None
+    summary = result.summary or summarize(result)
     if summary.is_complete:
         table.add_section()
         for name, value, (low, high) in (

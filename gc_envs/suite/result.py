@@ -43,6 +43,10 @@ class SeedResult:
     successes: list[int]
     returns: list[float] = field(default_factory=list)
 
+    def value(self, metric: str) -> float:
+        """Return a metric, "success" or "return"."""
+        return self.mean_return if metric == "return" else self.success
+
 
 @dataclass(frozen=True)
 class Training:
@@ -83,7 +87,7 @@ class MemberResult:
 
     def value(self, metric: str) -> float:
         """Return the mean of a metric, "success" or "return", over the seeds."""
-        return fmean(one.mean_return if metric == "return" else one.success for one in self.seeds)
+        return fmean(one.value(metric) for one in self.seeds)
 
 
 @dataclass(frozen=True)

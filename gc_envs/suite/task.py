@@ -114,7 +114,10 @@ def _run_members(entry: SuiteEntry, members: Sequence[Member], request: Request,
     goals: list[str] = []
     evaluators: dict[str, Evaluator] = {}  # members that choose the same arguments share environments
     for member in members:
-        evaluator = evaluators.setdefault(repr(member.env_kwargs), make_evaluator(entry, member))
+        seen_as = repr(member.env_kwargs)
+        if seen_as not in evaluators:
+            evaluators[seen_as] = make_evaluator(entry, member)
+        evaluator = evaluators[seen_as]
         clock.total = len(evaluator.goals) * len(entry.seeds) * len(members)
         policy, goals = CheckedPolicy(member.policy, evaluator.envs.action_space), evaluator.goal_names
         episodes = []

@@ -15,6 +15,7 @@ from typing import Any
 from gc_envs.agents import get_learner
 from gc_envs.agents.presets import preset as preset_settings
 from gc_envs.executors import Command
+from gc_envs.training.flags import env_kwargs_flags, setting_flags
 from gc_envs.training.logger import read_csv
 from gc_envs.training.options import TrainOptions
 from gc_envs.training.run_dir import RunDir, open_run
@@ -87,8 +88,8 @@ def sweep_runs(
         learner, wanted = build_run(agent, env_id, config, kwargs, Path(run_dir))
         words = [
             sys.executable, "-m", "gc_envs.cli", "train", agent, env_id, "--preset", preset,
-            *_flags(settings), *_flags(_changed(options or TrainOptions())), "--resume",
-            *(["--env-kwargs", *(f"{name}={_word(value)}" for name, value in kwargs.items())] if kwargs else []),
+            *setting_flags(settings), *setting_flags(_changed(options or TrainOptions())), "--resume",
+            *env_kwargs_flags(kwargs),
         ]  # fmt: skip
         for seed in seeds:
             name = _folder_name({name: settings[name] for name in varied}, seed)
@@ -146,17 +147,3 @@ def _folder_name(settings: Mapping[str, Setting], seed: int) -> str:
 def _changed(options: TrainOptions) -> dict[str, Any]:
     """Return the options that are not the default ones."""
     return {name: value for name, value in vars(options).items() if value != getattr(TrainOptions(), name)}
-
-
-def _flags(settings: Mapping[str, Setting]) -> list[str]:
-    """Return settings as flags of `gc-envs train`."""
-    words: list[str] = []
-    for name, value in settings.items():
-        flag = name.replace("_", "-")
-        words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
-    return words
-
-
-def _word(value: Any) -> str:
-    """Return an argument of an environment as `--env-kwargs` takes it."""
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
