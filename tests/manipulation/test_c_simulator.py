@@ -238,11 +238,12 @@ def test_a_forked_simulator_goes_on():
 saved, child = simulator.get_state(), os.fork()
 for _ in range(10):
     simulator.step(np.arange(3), np.ones((3, 3)))
+if child:  # Parent and child share one pipe: the child writes first.
+    assert os.waitpid(child, 0)[1] == 0
 print(saved.tolist() != simulator.get_state().tolist(), simulator.get_state().tolist(), flush=True)
 if not child:
     os._exit(0)
-assert os.waitpid(child, 0)[1] == 0
 """
-    parents, childs = run(START + program).splitlines()
+    childs, parents = run(START + program).splitlines()
     assert parents == childs
     assert parents.startswith("True")
