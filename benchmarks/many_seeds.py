@@ -32,7 +32,7 @@ def main() -> None:
     parser = Parser(__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 4, 8], help="Train as many seeds. (default: 1 4 8)")
     parser.add_argument("--steps", type=int, default=100_000, help="Train each run this far. (default: 100000)")
-    parser.add_argument("--rounds", type=int, default=5, help="Give either side this many turns. (default: 5)")
+    parser.add_argument("--rounds", type=int, default=20, help="Give either side this many turns. (default: 20)")
     args = parser.parse_args()
     settings = preset("leo", "default", ENV_ID, {}) | {"total_steps": args.steps}
     learner = LEO(make_task(ENV_ID), LEOConfig(**settings))

@@ -20,7 +20,7 @@ class JaxTrainer:
     """See `training.types.Trainer`.
 
     Several runs are one program, whose state has an axis [R] on every leaf. On a CPU it computes one run after another,
-    bit for bit as each alone, and at least as fast as all at once; on other devices it computes them at once.
+    bit for bit as each alone, which is about as fast there as all at once; on other devices it computes them at once.
 
     Args:
         learner: What to train.
