@@ -2,9 +2,10 @@
 
 LEO learns every goal from one pass over a batch. All-goals relabelling (`pqn-her` with relabel=all) makes a pass for
 each pair of a step and a goal. Both learn from one rollout of --num-steps steps in 64 environments, with networks of
-the published size (4 x 1024): LEO in one minibatch, relabelling in minibatches of --chunk pairs, over which the cost of its
-optimizer is spread. Targets, gradients and optimizer count; acting and compiling do not. `ratio` is that of the seconds
-on all 512 goals of Craftax; rows have fewer goals, too, and Classic; the slopes are seconds for each goal more.
+the published size (4 x 1024): LEO in one minibatch, relabelling in minibatches of --chunk pairs, over which the cost
+of its optimizer is spread. Targets, gradients and optimizer count; acting and compiling do not. `ratio` is that of the
+seconds on all 512 goals of Craftax. The rows have fewer goals, too, and Classic; the slopes are seconds for each goal
+more.
 """
 
 import argparse
