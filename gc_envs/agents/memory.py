@@ -3,6 +3,7 @@
 import os
 from typing import Any, NamedTuple
 
+import gymnasium
 import jax
 import jax.numpy as jnp
 
@@ -18,18 +19,21 @@ class Memory(NamedTuple):
 
 def needed_memory(learner: OnPolicy) -> Memory:
     """Return the memory that a learner needs; nothing is computed for it."""
-    size = learner.config.num_envs
-    observation = jax.tree.map(
-        lambda space: jax.ShapeDtypeStruct((size, *space.shape), space.dtype), _leaves(learner.task.observation_space)
-    )
-    goal = jax.ShapeDtypeStruct((size,), jnp.int32)
+    c, space = learner.config, learner.task.observation_space
+    parts = dict(space.items()) if isinstance(space, gymnasium.spaces.Dict) else space
     key = jax.eval_shape(lambda: jax.random.key(0))
+    zeros: Any = jax.eval_shape(
+        lambda: (
+            jax.tree.map(lambda part: jnp.zeros((c.num_envs, *part.shape), part.dtype), parts),
+            jnp.zeros(c.num_envs, jnp.int32), jnp.zeros((c.num_envs, learner.num_goals + 2), bool),
+        )
+    )  # fmt: skip
+    observation, goal, flags = zeros  # achieved goals, terminated, truncated
     train = jax.eval_shape(learner.init_train, key, observation)
-    acted = jax.eval_shape(learner.policy, train, jax.ShapeDtypeStruct((), jnp.int32), key, observation, goal)
-    achieved = jax.ShapeDtypeStruct((size, learner.num_goals), jnp.bool)
-    step = _bytes((observation, goal, acted, achieved)) + 2 * size  # terminated and truncated
+    acted = jax.eval_shape(learner.policy, train, jnp.int32(0), key, observation, goal)
+    step = _bytes((observation, goal, flags, acted))
     gradients = _bytes(train) // 3  # of parameters and two moments
-    return Memory(_bytes(train) + gradients, learner.config.rollout_steps * step)
+    return Memory(_bytes(train) + gradients, c.rollout_steps * step)
 
 
 def check_memory(learner: OnPolicy, devices: int = 1) -> None:
@@ -49,10 +53,6 @@ def available_memory() -> int:
     """Return the bytes of memory of the device that JAX computes on, or of the machine where that is a CPU."""
     stats = jax.devices()[0].memory_stats() or {}
     return int(stats.get("bytes_limit", os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")))
-
-
-def _leaves(space: Any) -> Any:
-    return dict(space.items()) if hasattr(space, "items") else space
 
 
 def _bytes(tree: Any) -> int:
