@@ -67,7 +67,7 @@ GRID: dict[str, dict[str, Any]] = {
     "leo": SMALL,
     "pqn": SMALL | {"rollout_steps": 32, "td_lambda": 0.9, "epochs": 2},
     "pqn-her": SMALL | {"minibatch_size": 256, "epochs": 2, "random_share": 0.5},
-    "ppo": SMALL_PPO,
+    "ppo": SMALL_PPO | {"epochs": 4},
     "dual-leo-pqn": SMALL,
     "dual-leo-ppo": SMALL_PPO | {"teacher_minibatch_size": 128, "teacher_depth": 2},
 }
