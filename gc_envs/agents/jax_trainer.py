@@ -1,6 +1,7 @@
-"""A JAX learner as a `Trainer`: jitted chunks of updates."""
+"""A JAX learner as a `Trainer`: jitted chunks of updates, of one run or of several at once. Letters: R runs."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -18,38 +19,44 @@ CHUNK_SECONDS = 1.0  # that the updates between two turns of the host should tak
 class JaxTrainer:
     """See `training.types.Trainer`.
 
+    Several runs are one program, whose state has an axis [R] on every leaf. On a CPU it computes one run after another,
+    bit for bit as each alone, and at least as fast as all at once; on other devices it computes them at once.
+
     Args:
         learner: What to train.
-        run: The run that the policy is to name as its own.
+        runs: The runs, which differ only in their seeds.
     """
 
-    def __init__(self, learner: Learner, run: RunDir) -> None:
-        self.learner = learner
+    def __init__(self, learner: Learner, runs: Sequence[RunDir]) -> None:
+        self.learner, self.runs = learner, runs
         self.total_steps = learner.num_updates * learner.steps_per_update
-        self._key, self._options = jax.random.key(learner.config.seed), learner.task.compiler_options
+        self._keys = [jax.random.key(run.config["seed"]) for run in runs]
+        self._options = learner.task.compiler_options
         self._run_chunk: Any = None
-        self._updates = 0  # done so far
+        self._updates = 0  # done so far, of each run
         self._length = 1  # updates of the next chunk
         self._state: Any = None
-        self._policy = JaxPolicy(learner, None, run)
+        self._policy = JaxPolicy(learner, None)
 
     @property
     def step(self) -> int:
-        """Environment steps taken so far."""
+        """Environment steps that each run has taken so far."""
         return self._updates * self.learner.steps_per_update
 
     def init(self) -> None:
-        """Make the state before the first update, and compile."""
-        self._state = jax.jit(self.learner.init, compiler_options=self._options)(self._key)
+        """Make the states before the first update, and compile."""
+        init = jax.jit(self.learner.init, compiler_options=self._options)
+        self._state = _stack([init(key) for key in self._keys])
         self._compile()
 
-    def restore(self, arrays: dict[str, np.ndarray], step: int) -> None:
-        """Go on from a checkpoint's arrays; RunError if they do not fit."""
-        self._state = jax.device_put(unflatten(arrays, jax.eval_shape(self.learner.init, self._key)))
+    def restore(self, arrays: Sequence[dict[str, np.ndarray]], step: int) -> None:
+        """Go on from the arrays of each run's checkpoint [R]; RunError if they do not fit."""
+        shapes = jax.eval_shape(self.learner.init, self._keys[0])
+        self._state = jax.device_put(_stack([unflatten(saved, shapes) for saved in arrays]))
         self._updates = step // self.learner.steps_per_update
         self._compile()
 
-    def advance(self, until: int) -> dict[str, float]:
+    def advance(self, until: int) -> list[dict[str, float]]:
         """Make about a second's updates, at most up to the first that reaches step `until`."""
         left = -(-until // self.learner.steps_per_update) - self._updates
         length = min(self._length, left)
@@ -60,21 +67,37 @@ class JaxTrainer:
         seconds = time.monotonic() - started
         self._updates += length
         self._length = max(1, min(round(length * CHUNK_SECONDS / seconds), 2 * length))
-        return {name: value.item() for name, value in {**metrics.latest, **metrics.mean}.items()}
+        rows = self._unstack(jax.device_get({**metrics.latest, **metrics.mean}))
+        return [{name: value.item() for name, value in row.items()} for row in rows]
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the learner's state as named plain arrays."""
-        return flatten(jax.device_get(self._state))
+    def arrays(self) -> list[dict[str, np.ndarray]]:
+        """Return the state of each run [R] as named plain arrays."""
+        return [flatten(state) for state in self._unstack(jax.device_get(self._state))]
 
-    def policy(self) -> JaxPolicy:
-        """Return the greedy policy of the present state."""
-        # A copy, because the next chunk reuses the memory of the state.
-        return self._policy.with_state(jax.tree.map(jnp.copy, self.learner.acting_state(self._state)))
+    def policies(self) -> list[JaxPolicy]:
+        """Return the greedy policy of each run [R] at present."""
+        states = self._unstack(self.learner.acting_state(self._state))
+        # Copies, because the next chunk reuses the memory of the state.
+        return [
+            self._policy.with_state(jax.tree.map(jnp.copy, state), run)
+            for state, run in zip(states, self.runs, strict=True)
+        ]
 
     def _compile(self) -> None:
         """Compile before the first chunk, so that compiling does not count as training."""
-        chunk = jax.jit(self._chunk, donate_argnums=0, compiler_options=self._options)
+        chunk = jax.jit(self._chunks, donate_argnums=0, compiler_options=self._options)
         self._run_chunk = chunk.lower(self._state, self._length).compile()
+
+    def _chunks(self, state: Any, length: int | jax.Array) -> tuple[Any, Metrics]:
+        """Make `length` updates of every run."""
+        if len(self.runs) == 1:
+            return self._chunk(state, length)
+        result: tuple[Any, Metrics]
+        if jax.default_backend() == "cpu":
+            result = jax.lax.map(lambda state: self._chunk(state, length), state)
+        else:
+            result = jax.vmap(self._chunk, in_axes=(0, None))(state, length)
+        return result
 
     def _chunk(self, state: Any, length: int | jax.Array) -> tuple[Any, Metrics]:
         """Make `length` updates. The length is an argument, so one compilation serves chunks of all lengths."""
@@ -90,3 +113,13 @@ class JaxTrainer:
 
         state, total = jax.lax.fori_loop(0, length, body, (state, Metrics(latest, sums)))
         return state, Metrics(total.latest, jax.tree.map(lambda x: x / length, total.mean))
+
+    def _unstack(self, tree: Any) -> list[Any]:
+        """Return the part of each run [R] of a tree made by `_stack`."""
+        count = len(self.runs)
+        return [tree] if count == 1 else [jax.tree.map(lambda x, i=i: x[i], tree) for i in range(count)]
+
+
+def _stack(trees: Sequence[Any]) -> Any:
+    """Return trees [R] as one with an axis [R] on every leaf, or the only one as it is."""
+    return trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)

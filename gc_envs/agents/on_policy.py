@@ -7,6 +7,7 @@ Letters: T steps of a rollout, N environments, B batch, G goals, D numbers in a 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -45,6 +46,7 @@ class OnPolicy(ABC):
     config_class: ClassVar[type[OnPolicyConfig]]
     takes_compact: ClassVar[bool] = True  # whether it reads the integer observations made for our own networks
     on_success: ClassVar[str | None] = "resample"  # see `collect.training_env`
+    trains_together: ClassVar[bool] = True  # see `JaxTrainer`
 
     def __init__(self, task: Task[Any], config: OnPolicyConfig) -> None:
         self.task, self.config = task, config
@@ -162,9 +164,9 @@ class OnPolicy(ABC):
         """Environment steps of the whole run."""
         return self.num_updates * self.steps_per_update
 
-    def trainer(self, run: RunDir) -> JaxTrainer:
-        """Return this learner as a training run that `training.loop.train` can drive."""
-        return JaxTrainer(self, run)
+    def trainer(self, runs: Sequence[RunDir]) -> JaxTrainer:
+        """Return this learner as training runs, one for each seed, that `training.loop.train` can drive."""
+        return JaxTrainer(self, runs)
 
     def acting_arrays(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return those of a checkpoint's arrays that are enough for `load`."""

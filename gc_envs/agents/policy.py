@@ -46,10 +46,10 @@ class JaxPolicy:
         learner = opened.learner(learner_class)
         return cls(learner, load_acting_state(learner, trained_arrays(opened)), opened)
 
-    def with_state(self, acting_state: Any) -> Self:
-        """Return the policy of another state of the same learner; compiled programs are shared."""
+    def with_state(self, acting_state: Any, run: RunDir | None = None) -> Self:
+        """Return the policy of another state, of another run if one is given; compiled programs are shared."""
         other = copy.copy(self)
-        other.acting_state = acting_state
+        other.acting_state, other.run = acting_state, run or self.run
         return other
 
     @property

@@ -29,6 +29,9 @@ class TrainArguments:
     """Make the environment with these arguments, such as size=12 or horizon=50."""
     run_dir: Path | None = None
     """Write to this run folder; by default, to a new one under runs/."""
+    seeds: int | None = None
+    """Train this many runs at once in one program, with the seeds --seed, --seed + 1, ..., each in a run folder of its
+    own: seed-K in --run-dir."""
     resume: bool = False
     """Continue from the newest checkpoint of --run-dir; the other flags are those of its start, and only --total-steps
     may be larger."""
@@ -56,9 +59,10 @@ def train(argv: list[str]) -> None:
         given: Annotated[TrainArguments, tyro.conf.arg(name="")],
         config: Annotated[config_class, tyro.conf.arg(name=first.agent)] = defaults,  # type: ignore[valid-type]
     ) -> None:
-        from gc_envs.training.train import train_run
+        from gc_envs.training.train import train_run, train_runs
 
-        train_run(
+        function = train_run if given.seeds is None else functools.partial(train_runs, seeds=given.seeds)
+        function(
             given.agent, given.env_id, config, env_kwargs=env_kwargs, options=given.options, run_dir=given.run_dir,
             resume=given.resume, lengthen=any(word.startswith(("--total-steps", "--total_steps")) for word in argv),
         )  # fmt: skip

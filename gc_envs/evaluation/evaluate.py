@@ -162,9 +162,10 @@ class Evaluator:
         counts: np.ndarray = episodes.ever.reshape(-1, group).sum(axis=1)
         return counts
 
-    def __call__(self, policy: Any, on_step: ProgressCallback | None = None) -> Evaluation:
-        """Evaluate `policy` once."""
-        episodes = self.run(policy, self.seed, on_step)
+    def __call__(self, policy: Any, on_step: ProgressCallback | None = None, *, seed: int | None = None) -> Evaluation:
+        """Evaluate `policy` once, with another seed if one is given."""
+        seed = self.seed if seed is None else seed
+        episodes = self.run(policy, seed, on_step)
         successes = self.successes(episodes)
         per_goal = len(self.goals) // len(successes)
         return {
@@ -176,7 +177,7 @@ class Evaluator:
             "per_goal": dict(zip(self.goal_names, (successes / per_goal).tolist(), strict=self.finite)),
             "episodes": len(self.goals),
             "max_steps": self.max_steps,
-            "seed": self.seed,
+            "seed": seed,
             "env_kwargs": self.env_kwargs,
         }
 

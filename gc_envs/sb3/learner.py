@@ -1,5 +1,6 @@
 """Stable-Baselines3's off-policy algorithms as learners of this package: same command line, same run folders."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -47,6 +48,7 @@ class Algorithm:
 
     takes_compact: ClassVar[bool] = False  # the integer observations of this package's own networks are not for SB3
     on_success: ClassVar[str | None] = None
+    trains_together: ClassVar[bool] = False
 
     def __call__(self, task: Task, config: OffPolicyConfig) -> "SB3Learner":
         """Return a learner of this algorithm on `task`; ValueError if it cannot be trained."""
@@ -83,6 +85,7 @@ class SB3Learner:
 
     takes_compact = False
     on_success: str | None = None
+    trains_together = False
 
     def __init__(self, algorithm: Algorithm, task: Task, config: OffPolicyConfig) -> None:
         config.check()
@@ -108,8 +111,9 @@ class SB3Learner:
         self.config.modify_losses(model, self.task)
         return model, envs
 
-    def trainer(self, run: RunDir) -> SB3Trainer:
-        """Return the learner as a training run that has not begun; `run` says where its files are."""
+    def trainer(self, runs: Sequence[RunDir]) -> SB3Trainer:
+        """Return the learner as a training run that has not begun; the only one of `runs` says where its files are."""
+        (run,) = runs
         return SB3Trainer(self.build, self.task, self.total_steps, run, self.config.threads)
 
     def acting_arrays(self, arrays: Arrays) -> Arrays:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,9 @@ class EpisodeSuccess(BaseCallback):
 
 
 class SB3Trainer:
-    """One training run in memory. `advance` does what `OffPolicyAlgorithm.learn` does, for a limited time.
+    """One training run in memory: a `Trainer` of R = 1 runs.
+
+    `advance` does what `OffPolicyAlgorithm.learn` does, for a limited time.
 
     Every start of the run writes its finished episodes to `monitor/STEP.monitor.csv` in the run folder, which
     `stable_baselines3.common.monitor.load_results` reads together.
@@ -86,17 +88,18 @@ class SB3Trainer:
         torch.set_num_threads(self.threads or self._fastest_threads())
         self._start(0)
 
-    def restore(self, arrays: Arrays, step: int) -> None:
+    def restore(self, arrays: Sequence[Arrays], step: int) -> None:
         """Go on from the arrays of the checkpoint of `step`, with its number of threads.
 
         Raises:
             RunError: They do not fit.
         """
+        (saved,) = arrays
         self._start(step)
-        restore(self.model, self.envs, arrays)
-        self._success.reached = arrays["episodes/reached"].copy()
+        restore(self.model, self.envs, saved)
+        self._success.reached = saved["episodes/reached"].copy()
 
-    def advance(self, until: int) -> dict[str, float]:
+    def advance(self, until: int) -> list[dict[str, float]]:
         """Train for about a second, or to the first rollout that ends at step `until` or later; return metrics.
 
         Returns:
@@ -110,15 +113,15 @@ class SB3Trainer:
             self._collect_and_train()
             if time.monotonic() > deadline:
                 break
-        return self._metrics()
+        return [self._metrics()]
 
-    def arrays(self) -> Arrays:
+    def arrays(self) -> list[Arrays]:
         """Return everything that decides how training goes on."""
-        return {**capture(self.model, self.envs), "episodes/reached": self._success.reached}
+        return [{**capture(self.model, self.envs), "episodes/reached": self._success.reached}]
 
-    def policy(self) -> SB3Policy:
+    def policies(self) -> list[SB3Policy]:
         """Return the deterministic policy of the model; it follows the model when training goes on."""
-        return SB3Policy(self.model, self.task, self.run)
+        return [SB3Policy(self.model, self.task, self.run)]
 
     def _fastest_threads(self) -> int:
         """Measure with which number of threads updates are fastest, say it on stderr, and return it."""

@@ -114,10 +114,14 @@ def load_arrays(checkpoint: Path) -> dict[str, np.ndarray]:
         raise RunError(f"{checkpoint} is damaged: {error!r}") from error
 
 
-def load_newest(folder: Path) -> Checkpoint | None:
+def load_newest(folder: Path, latest: int | None = None) -> Checkpoint | None:
     """Return the newest checkpoint under `folder` that can be used, or None if there are none.
 
-    A line on stderr says which checkpoints were passed over, and why.
+    A line on stderr says which checkpoints were passed over because they are damaged.
+
+    Args:
+        folder: Folder of a run's checkpoints.
+        latest: The step after which checkpoints are not used, if any.
 
     Raises:
         RunError: There are checkpoints, and none of them can be used.
@@ -128,6 +132,8 @@ def load_newest(folder: Path) -> Checkpoint | None:
             found = Checkpoint(checkpoint_step(path), load_arrays(path))
         except RunError as error:
             errors.append(error)
+            continue
+        if latest is not None and found.step > latest:
             continue
         for passed_over in errors:
             print(f"{passed_over}; using {path.name}, the checkpoint of step {found.step:,}", file=sys.stderr)

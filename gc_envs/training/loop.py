@@ -1,13 +1,16 @@
 """The training loop of every learner: what happens on the host while a `Trainer` advances.
 
 Nothing the host does (logging, evaluating, saving) touches the trainer's state, so it never changes the result: N + N
-steps across a kill equal 2N, bitwise on a CPU.
+steps across a kill equal 2N, bitwise on a CPU. Letters: R runs.
 """
 
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any, TypeVar
 
 from gc_envs.training.checkpoint import checkpoint_step, list_checkpoints, save_checkpoint
 from gc_envs.training.logger import RunLogger
@@ -15,12 +18,14 @@ from gc_envs.training.options import TrainOptions
 from gc_envs.training.progress import Progress
 from gc_envs.training.run_dir import RunDir
 from gc_envs.training.signals import Interrupted, catch_signals
+from gc_envs.training.together import Group
 from gc_envs.training.trackers import TensorBoard, Tracker
 from gc_envs.training.types import Policy, Trainer
 
 CHECKPOINT_SECONDS = 50.0  # between two checkpoints at most, so that there is one a minute ...
 SAVING_SHARE = 0.05  # ... unless saving would then take more than this share of the time
 
+T = TypeVar("T")
 OnStep = Callable[..., None]  # called after every step of an evaluation; raises `Interrupted` to stop it
 Evaluate = Callable[[Policy, OnStep], Mapping[str, Any]]  # its result has "success", "success_last" and "return"
 
@@ -30,35 +35,72 @@ class Diverged(ValueError):
 
 
 def train(
-    trainer: Trainer, run: RunDir, options: TrainOptions, evaluate: Evaluate, trackers: Sequence[Tracker] = ()
-) -> Policy:
-    """Train to the end, from the newest checkpoint of `run` that can be used, if it has one.
+    trainer: Trainer,
+    group: Group,
+    options: TrainOptions,
+    evaluate: Evaluate,
+    trackers: Mapping[Path, Sequence[Tracker]] | None = None,
+) -> list[Policy]:
+    """Train runs to the end, together.
 
     Args:
-        trainer: The run in memory, before `init` or `restore`.
-        run: A run folder with a config.json.
+        trainer: The runs in memory, before `init` or `restore`.
+        group: The runs [R], each a run folder with a config.json, and the step to go on from.
         options: Evaluations and logs.
-        evaluate: The evaluation made during training.
-        trackers: What gets every scalar beside the run folder.
+        evaluate: The evaluation made during training, given a policy of one of the runs.
+        trackers: What gets every scalar of a run beside its folder, by that folder.
+
+    Returns:
+        The policy of each run [R].
 
     Raises:
         Interrupted: SIGINT or SIGTERM came; everything is saved.
-        Diverged: A loss has become infinite or nan; nothing is saved after that was noticed.
-        RunError: The checkpoint does not fit the settings, or all of them are damaged.
+        Diverged: A loss of one of the runs has become infinite or nan. Nothing of that run is saved after that was
+            noticed; the others have been trained to the end.
+        RunError: A checkpoint does not fit the settings, or all of a run are damaged.
     """
-    newest = run.load_newest()
     with Progress(trainer.total_steps) as progress, catch_signals() as signals:
-        if newest is None:
+        found = [run.load_newest(group.step) for run in group.runs]
+        saved = [checkpoint.arrays for checkpoint in found if checkpoint is not None]
+        del found
+        if saved:
+            progress.say(f"going on from step {group.step:,}, compiling ...")
+            trainer.restore(saved, group.step)
+        else:
             progress.say("compiling ...")
             trainer.init()
-        else:
-            progress.say(f"going on from step {newest.step:,}, compiling ...")
-            trainer.restore(newest.arrays, newest.step)
-        del newest  # the trainer has it now
-        if options.tensorboard:
-            trackers = [*trackers, TensorBoard(run, trainer.step)]
-        Loop(trainer, run, options, evaluate, RunLogger(run, trainer.step, trackers), progress, signals).run()
-    return trainer.policy()
+        del saved  # the trainer has it now
+        logs = []
+        for run in group.runs:
+            places = [*(trackers or {}).get(run.folder, ())]
+            places += [TensorBoard(run, trainer.step)] if options.tensorboard else []
+            logs.append(Log(run, RunLogger(run, trainer.step, places)))
+        Loop(trainer, logs, options, evaluate, progress, signals).run()
+    return list(trainer.policies())
+
+
+@dataclass(eq=False)
+class Log:
+    """What the loop remembers of one run from turn to turn."""
+
+    run: RunDir
+    logger: RunLogger
+    finite: set[str] = field(default_factory=set)
+    """Names of the metrics that have been numbers."""
+    diverged: str = ""
+    """How the run has diverged, in one line; empty while it has not."""
+
+    def metrics(self, row: dict[str, float]) -> None:
+        """Log a row, and note if a metric that was a number is none any more (losses are none before an update)."""
+        self.logger.metrics(row)
+        finite = {name for name, value in row.items() if math.isfinite(value)}
+        lost = next((name for name in row if name in self.finite - finite), None)
+        self.finite |= finite
+        if lost is not None:
+            saved = [checkpoint_step(path) for path in list_checkpoints(self.run.checkpoints)]
+            last = f"the last checkpoint is of step {saved[-1]:,}" if saved else "there is no checkpoint yet"
+            what = f"{lost} is {row[lost]} at step {row['step']:,}"
+            self.diverged = f"{self.run.folder}: {what}: training diverged; {last}"
 
 
 class Loop:
@@ -66,77 +108,86 @@ class Loop:
 
     Args:
         trainer: After `init` or `restore`.
-        run: See `train`.
+        logs: What is kept of each of its runs, [R].
         options: See `train`.
         evaluate: See `train`.
-        logger: The logs of the run.
         progress: The progress bar.
-        signals: Filled with signals that ask the run to stop.
+        signals: Filled with signals that ask the runs to stop.
     """
 
     def __init__(
-        self, trainer: Trainer, run: RunDir, options: TrainOptions, evaluate: Evaluate, logger: RunLogger,
-        progress: Progress, signals: list[int],
+        self, trainer: Trainer, logs: Sequence[Log], options: TrainOptions, evaluate: Evaluate, progress: Progress,
+        signals: list[int],
     ) -> None:  # fmt: skip
-        self.trainer, self.run_dir, self.evaluate = trainer, run, evaluate
-        self.logger, self.progress, self.signals = logger, progress, signals
+        self.trainer, self.logs, self.evaluate = trainer, logs, evaluate
+        self.progress, self.signals = progress, signals
         self.evaluate_at, self.save_at = options.milestones(trainer.total_steps)
         self.logged = trainer.step  # step of the last row of metrics
-        self.finite: set[str] = set()  # names of the metrics that have been numbers
         self.seconds = 0.0  # of training since then, without evaluations and checkpoints
         self.saved_at, self.saving_took = time.monotonic(), 0.0
         self.evaluated = False  # whether the environments of evaluations have been compiled
 
     def run(self) -> None:
         """Alternate training with what is due on the host, until the last step."""
-        self.evaluate_if_due()  # an evaluation that was due when the run stopped
-        while self.trainer.step < self.trainer.total_steps:
+        self.evaluate_if_due()  # an evaluation that was due when the runs stopped
+        while self.trainer.step < self.trainer.total_steps and self.running(self.logs):
             before = self.trainer.step
             self.advance()
             self.save_if_due(before)
             self.stop_if_asked()
             self.evaluate_if_due()
+        if lines := [log.diverged for log in self.logs if log.diverged]:
+            raise Diverged("; ".join(lines))
 
     def advance(self) -> None:
         """Train for about a second and log what there is to report."""
         until = min(step for step in self.save_at if step > self.trainer.step)
         started = time.monotonic()
-        metrics = self.trainer.advance(until)
+        rows = self.trainer.advance(until)
         self.seconds += time.monotonic() - started
-        if metrics is not None:
-            step = self.trainer.step
-            row = {"step": step, "steps_per_s": round((step - self.logged) / self.seconds, 1), **metrics}
-            self.logger.metrics(row)
-            self.progress.update(step, row)
-            self.logged, self.seconds = step, 0.0
-            self.stop_if_diverged(metrics)
+        if rows is None:
+            return
+        step = self.trainer.step
+        steps_per_s = (step - self.logged) / self.seconds
+        running = self.running(rows)
+        for log, row in running:
+            log.metrics({"step": step, "steps_per_s": round(steps_per_s, 1), **row})
+        mean = {name: fmean(row[name] for _, row in running) for name in running[0][1]}
+        self.progress.update(step, {**mean, "steps_per_s": steps_per_s * len(running)})
+        self.logged, self.seconds = step, 0.0
+        for log, _ in running:
+            if log.diverged and self.running(self.logs):
+                self.progress.console.print(f"{log.diverged}; the other runs go on", highlight=False, soft_wrap=True)
 
-    def stop_if_diverged(self, metrics: Mapping[str, float]) -> None:
-        """Raise `Diverged` if a metric that was a number is none any more; losses are none before the first update."""
-        finite = {name for name, value in metrics.items() if math.isfinite(value)}
-        for name in metrics:
-            if name in self.finite - finite:
-                saved = [checkpoint_step(path) for path in list_checkpoints(self.run_dir.checkpoints)]
-                last = f"the last checkpoint is of step {saved[-1]:,}" if saved else "there is no checkpoint yet"
-                raise Diverged(f"{name} is {metrics[name]} at step {self.trainer.step:,}: training diverged; {last}")
-        self.finite |= finite
+    def running(self, values: Sequence[T]) -> list[tuple[Log, T]]:
+        """Return the runs that have not diverged, each with its part of `values` [R]."""
+        return [(log, value) for log, value in zip(self.logs, values, strict=True) if not log.diverged]
 
     def save_if_due(self, before: int) -> None:
-        """Write a checkpoint where one was due since step `before`, on a signal, and once a minute."""
+        """Write checkpoints where they were due since step `before`, on a signal, and once a minute."""
         now, step = time.monotonic(), self.trainer.step
         pause = max(CHECKPOINT_SECONDS, self.saving_took / SAVING_SHARE)
         if any(before < due <= step for due in self.save_at) or self.signals or now - self.saved_at > pause:
-            save_checkpoint(self.run_dir.checkpoints, step, self.trainer.arrays())
+            for log, arrays in self.running(self.trainer.arrays()):
+                save_checkpoint(log.run.checkpoints, step, arrays)
             self.saved_at = time.monotonic()
             self.saving_took = self.saved_at - now
 
     def evaluate_if_due(self) -> None:
-        """Evaluate if that was due since the last evaluation, in this process or an earlier one."""
+        """Evaluate the runs for which that was due since their last evaluation, in this process or an earlier one."""
         step = self.trainer.step
-        if any(self.logger.last_evaluation < due <= step for due in self.evaluate_at):
-            self.progress.say("evaluating ..." if self.evaluated else "compiling, then evaluating ...")
-            self.evaluated = True
-            self.logger.evaluation(step, self.evaluate(self.trainer.policy(), self.stop_if_asked))
+        due = [
+            log
+            for log, last in self.running([log.logger.last_evaluation for log in self.logs])
+            if any(last < at <= step for at in self.evaluate_at)
+        ]
+        if not due:
+            return
+        self.progress.say("evaluating ..." if self.evaluated else "compiling, then evaluating ...")
+        self.evaluated = True
+        for log, policy in self.running(self.trainer.policies()):
+            if log in due:
+                log.logger.evaluation(step, self.evaluate(policy, self.stop_if_asked))
 
     def stop_if_asked(self, *_: Any) -> None:
         """Raise `Interrupted` if a signal came."""

@@ -54,12 +54,12 @@ class Progress:
             self.console.print(status, highlight=False)
 
     def update(self, step: int, row: dict[str, float]) -> None:
-        """Show a row of metrics.csv; without a terminal, print a line for the first one and for every 5% of the run."""
+        """Show a row of figures; without a terminal, print a line for the first one and for every 5% of the run."""
         status = f"{row['steps_per_s']:,.0f} steps/s"
         if not math.isnan(row["running_success"]):
             status += f"  success {row['running_success']:.3f}"
         if "goals_seen" in row:
-            status += f"  goals seen {row['goals_seen']}/{row['goals']}"
+            status += f"  goals seen {row['goals_seen']:.0f}/{row['goals']:.0f}"
         if not math.isnan(row.get("episode_return", math.nan)):
             status += f"  return {row['episode_return']:.2f}"
         self.bar.update(self.task, completed=step, status=status)

@@ -55,20 +55,23 @@ class RunDir:
         """The folder of the checkpoints."""
         return self.folder / "checkpoints"
 
-    def load_newest(self) -> Checkpoint | None:
+    @property
+    def has_results(self) -> bool:
+        """Whether the run has been evaluated and recorded after its end."""
+        return all((self.folder / name).exists() for name in ("evaluation.json", "agent.gif"))
+
+    def load_newest(self, latest: int | None = None) -> Checkpoint | None:
         """Return the newest checkpoint that can be used, or None before the first; see `checkpoint.load_newest`."""
-        return load_newest(self.checkpoints)
+        return load_newest(self.checkpoints, latest)
+
+    def whole_steps(self) -> list[int]:
+        """Return the steps of the checkpoints that can be used, ascending."""
+        return [checkpoint_step(path) for path in list_checkpoints(self.checkpoints) if _is_whole(path)]
 
     def is_finished(self, total_steps: int) -> bool:
         """Return whether the newest checkpoint is that of `total_steps`, the end of the run, and whole."""
         found = list_checkpoints(self.checkpoints)
-        if not found or checkpoint_step(found[-1]) != total_steps:
-            return False
-        try:
-            check_checkpoint(found[-1])
-        except RunError:  # the run goes on from the one before it
-            return False
-        return True
+        return bool(found) and checkpoint_step(found[-1]) == total_steps and _is_whole(found[-1])
 
     def learner(self, learner_class: Any) -> Any:
         """Return the learner as it was built for this run.
@@ -84,14 +87,18 @@ class RunDir:
         except TypeError as error:
             raise RunError(f"{self.folder} was made by another version: {error}") from error
 
+    def check_free(self) -> None:
+        """Raise RunError if the folder already holds something."""
+        if self.folder.exists() and (not self.folder.is_dir() or set(os.listdir(self.folder)) - {".config.json"}):
+            raise RunError(f"{self.folder} already exists; pass --resume to go on with it, or another --run-dir")
+
     def create(self) -> None:
         """Make the folder and write config.json.
 
         Raises:
             RunError: The folder already holds something.
         """
-        if self.folder.exists() and (not self.folder.is_dir() or set(os.listdir(self.folder)) - {".config.json"}):
-            raise RunError(f"{self.folder} already exists; pass --resume to go on with it, or another --run-dir")
+        self.check_free()
         self.folder.mkdir(parents=True, exist_ok=True)
         dataclasses.replace(self, versions=installed_versions(), device=describe_device()).write()
 
@@ -175,6 +182,14 @@ def open_run(folder: Path | str) -> RunDir:
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is damaged: {error!r}") from error
     return RunDir(folder, **fields)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        check_checkpoint(checkpoint)
+    except RunError:
+        return False
+    return True
 
 
 def trained_arrays(run: RunDir) -> dict[str, Any]:

@@ -48,8 +48,7 @@ class SweepRun:
 
     def is_finished(self) -> bool:
         """Return whether it has been trained and evaluated."""
-        has_results = all((self.folder / name).exists() for name in ("evaluation.json", "agent.gif"))
-        return has_results and self.run.is_finished(self.total_steps)
+        return self.run.has_results and self.run.is_finished(self.total_steps)
 
     def share_done(self) -> float:
         """Return the share of its steps that its log has, in 0..1."""

@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,23 +55,27 @@ class WandB:
     Args:
         run: The run folder; W&B's own files are in its folder wandb/.
         options: Project and name.
+        many: Whether the run is one of several in the same folder, whose names end with those of their run folders.
 
     Raises:
         RunError: W&B refuses, for want of a login for example.
     """
 
-    def __init__(self, run: RunDir, options: TrainOptions) -> None:
+    def __init__(self, run: RunDir, options: TrainOptions, *, many: bool = False) -> None:
         import wandb
 
         known = run.folder / ID_FILE
         if not known.exists():
             known.write_text(uuid.uuid4().hex[:8] + "\n")
         settings = {"agent": run.agent, "env_id": run.env_id, "env_kwargs": run.env_kwargs, "versions": run.versions}
+        folder = run.folder.resolve()
+        name = options.wandb_name or os.environ.get("WANDB_NAME") or (folder.parent if many else folder).name
+        self._failed = True  # until the run has ended
         try:
             self._run = wandb.init(
                 project=options.wandb_project or os.environ.get("WANDB_PROJECT") or PROJECT,
-                name=options.wandb_name or os.environ.get("WANDB_NAME") or run.folder.resolve().name,
-                id=known.read_text().strip(), resume="allow", dir=str(run.folder),
+                name=f"{name}-{folder.name}" if many else name,
+                id=known.read_text().strip(), resume="allow", reinit="create_new", dir=str(run.folder),
                 config={**settings, **run.config}, settings=wandb.Settings(console="off"),
             )  # fmt: skip
         except wandb.Error as error:
@@ -86,10 +90,11 @@ class WandB:
 
         kinds: dict[str, Any] = {".png": wandb.Image, ".gif": lambda path: wandb.Video(path, format="gif")}
         self._run.log({path.stem: kinds[path.suffix](str(path)) for path in paths if path.suffix in kinds})
+        self._failed = False
 
-    def close(self, *, failed: bool) -> None:
-        """Send what is left, and say whether the run failed or was stopped."""
-        self._run.finish(exit_code=int(failed))
+    def close(self) -> None:
+        """Send what is left; a run whose figures have not been recorded has failed or was stopped."""
+        self._run.finish(exit_code=int(self._failed))
 
 
 def check_installed(options: TrainOptions) -> None:
@@ -107,15 +112,14 @@ def check_installed(options: TrainOptions) -> None:
 
 
 @contextmanager
-def open_wandb(run: RunDir, options: TrainOptions) -> Iterator[WandB | None]:
-    """Return a context with the W&B run of a run folder, or None if `options` ask for none."""
-    if not options.wandb:
-        yield None
-        return
-    tracker = WandB(run, options)
-    try:
-        yield tracker
-    except BaseException:
-        tracker.close(failed=True)
-        raise
-    tracker.close(failed=False)
+def open_wandb(
+    runs: Sequence[RunDir], options: TrainOptions, *, many: bool = False
+) -> Iterator[dict[Path, list[Tracker]]]:
+    """Return a context with the W&B run of each of `runs`, by its folder; empty lists if `options` ask for none."""
+    with ExitStack() as stack:
+        opened: dict[Path, list[Tracker]] = {run.folder: [] for run in runs}
+        for run in runs if options.wandb else ():
+            tracker = WandB(run, options, many=many)
+            stack.callback(tracker.close)
+            opened[run.folder].append(tracker)
+        yield opened

@@ -1,5 +1,6 @@
 """The contract between the training loop and every kind of learner, JAX or Stable-Baselines3."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -27,54 +28,54 @@ class Policy(Protocol):
 
 
 class Trainer(Protocol):
-    """One training run in memory; `loop.train` drives it.
+    """Training runs in memory, R of them (most often one) that advance together; `loop.train` drives them.
 
     The loop first calls `init` or `restore`, and then `advance` until `step` is `total_steps`. Between two calls of
     `advance` nothing is half done, so what `arrays` returns is enough to go on from there.
     """
 
     total_steps: int
-    """Environment steps of the whole run."""
+    """Environment steps of a whole run."""
 
     @property
     def step(self) -> int:
-        """Environment steps taken so far."""
+        """Environment steps that each run has taken so far."""
 
     def init(self) -> None:
         """Make a fresh state, and compile what has to be compiled."""
 
-    def restore(self, arrays: dict[str, np.ndarray], step: int) -> None:
-        """Go on from a checkpoint, exactly as the run that wrote it would have.
+    def restore(self, arrays: Sequence[dict[str, np.ndarray]], step: int) -> None:
+        """Go on from checkpoints of the same step, exactly as the runs that wrote them would have.
 
         Args:
-            arrays: What `arrays` returned when the checkpoint was written.
-            step: Environment steps taken until then.
+            arrays: What `arrays` returned for each run when its checkpoint was written, [R].
+            step: Environment steps that each run had taken until then.
 
         Raises:
             RunError: The arrays do not fit the settings of this run.
         """
 
-    def advance(self, until: int) -> dict[str, float] | None:
+    def advance(self, until: int) -> Sequence[dict[str, float]] | None:
         """Train for about a second, so that logs, checkpoints and signals get their turn.
 
         How long a call takes never changes what is learned.
 
         Args:
-            until: Environment steps to stop at, or just past them where they fall inside an update; a call may stop
-                earlier. It is larger than `step`, and at most `total_steps`.
+            until: Environment steps of a run to stop at, or just past them where they fall inside an update; a call may
+                stop earlier. It is larger than `step`, and at most `total_steps`.
 
         Returns:
-            A row of metrics.csv without "step" and "steps_per_s", which the loop adds. All rows of a run have the same
-            names, and one of them is "running_success": the share of recent training episodes, exploration included,
-            in which the first desired goal was reached at some step; nan or 0 before the first episode has ended.
-            None if there is nothing to report yet.
+            A row of metrics.csv for each run [R], without "step" and "steps_per_s", which the loop adds. All rows have
+            the same names, and one of them is "running_success": the share of recent training episodes, exploration
+            included, in which the first desired goal was reached at some step; nan or 0 before the first episode has
+            ended. None if there is nothing to report yet.
         """
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return everything that decides how training goes on, as named plain arrays."""
+    def arrays(self) -> Sequence[dict[str, np.ndarray]]:
+        """Return everything that decides how each run [R] goes on, as named plain arrays."""
 
-    def policy(self) -> Policy:
-        """Return the greedy policy of the present state; it may follow the state when training goes on."""
+    def policies(self) -> Sequence[Policy]:
+        """Return the greedy policy of each run [R] at present; it may follow the run when training goes on."""
 
 
 class TrainableLearner(Protocol):
@@ -88,6 +89,7 @@ class TrainableLearner(Protocol):
     # property `schedules`: the settings, in words, whose course over the run depends on `total_steps`
     takes_compact: ClassVar[bool]  # whether it reads the integer observations made for our own networks
     on_success: ClassVar[str | None]  # what reaching a goal does while it trains; None: what the environment says
+    trains_together: ClassVar[bool]  # whether `trainer` takes several runs that differ only in their seed
 
     task: Task[Any]
     config: Any
@@ -96,8 +98,8 @@ class TrainableLearner(Protocol):
     def total_steps(self) -> int:
         """Environment steps of the whole run."""
 
-    def trainer(self, run: RunDir) -> Trainer:
-        """Return the learner as a run that has not begun; `run` says where its files are."""
+    def trainer(self, runs: Sequence[RunDir]) -> Trainer:
+        """Return the learner as runs that have not begun; each says what its seed is, and where its files are."""
 
     def acting_arrays(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return those of a checkpoint's arrays that are enough for `load`."""

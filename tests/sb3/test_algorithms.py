@@ -1,5 +1,6 @@
 """The table of agents, and the trainer's contract with the host loop."""
 
+import copy
 import dataclasses
 import inspect
 
@@ -44,7 +45,7 @@ def trainer_of(folder, name="reengage-ddpg", **settings):
     config = algorithm.config_class(**{**SETTINGS, **settings})
     task = make_task("GC-BitFlip-v0", bits=4) if "dqn" in name else make_task("GC-ContinuousSeek-v0", dim=2)
     folder.mkdir(exist_ok=True)
-    return algorithm(task, config).trainer(RunDir(folder, name, "", {}, {}))
+    return algorithm(task, config).trainer([RunDir(folder, name, "", {}, {})])
 
 
 class LatestValues(KVWriter):
@@ -70,7 +71,7 @@ def test_the_trainer_does_what_learn_does(tmp_path, name):
     trainer.init()
     row = None
     while trainer.step < trainer.total_steps:
-        row = trainer.advance(min(trainer.step + 7, trainer.total_steps))
+        (row,) = trainer.advance(min(trainer.step + 7, trainer.total_steps))
     model, _ = trainer.build(None)
     latest = LatestValues()
     model.set_logger(Logger(None, [latest]))
@@ -117,14 +118,15 @@ def test_what_unfinished_episodes_reached_is_in_the_checkpoint(tmp_path):
     again = trainer_of(tmp_path / "run", num_envs=3)
     again.restore(trainer.arrays(), trainer.step)
     assert again._success.reached.tolist() == [False, True, False]
-    assert again.advance(33)["running_success"] == trainer.advance(33)["running_success"] == pytest.approx(1 / 3)
+    (mine,), (theirs,) = again.advance(33), trainer.advance(33)
+    assert mine["running_success"] == theirs["running_success"] == pytest.approx(1 / 3)
 
 
 def test_advance_stops_at_the_first_rollout_that_ends_at_until_or_later(tmp_path):
     trainer = trainer_of(tmp_path / "run", num_envs=3, train_every=2)
     trainer.init()
     assert (trainer.step, trainer.total_steps) == (0, 102)
-    row = trainer.advance(10)
+    (row,) = trainer.advance(10)
     assert trainer.step == 12
     assert list(row) == ["running_success", "episode_return", "critic_loss", "actor_loss", "gradient_loss"]
     assert np.isnan(row["critic_loss"]), "no update yet"
@@ -167,12 +169,12 @@ def test_a_run_whose_goals_are_replaced_goes_on_exactly_from_its_arrays(tmp_path
         task.on_success = "resample"
         (tmp_path / name).mkdir()
         config = ALGORITHMS["her-dqn"].config_class(**SETTINGS, num_envs=3)
-        return ALGORITHMS["her-dqn"](task, config).trainer(RunDir(tmp_path / name, "her-dqn", "", {}, {}))
+        return ALGORITHMS["her-dqn"](task, config).trainer([RunDir(tmp_path / name, "her-dqn", "", {}, {})])
 
     first, again = trainer("first"), trainer("again")
     first.init()
     first.advance(50)
-    saved, step = {name: np.array(array) for name, array in first.arrays().items()}, first.step
+    saved, step = copy.deepcopy(first.arrays()), first.step
     advance(first, 99)
     again.restore(saved, step)  # the random generators, too, which both share
     advance(again, 99)
@@ -189,9 +191,9 @@ def test_cuda_generators_are_part_of_a_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: states.update(now=state))
     trainer = trainer_of(tmp_path / "run")
     trainer.init()
-    assert "cuda" not in trainer.arrays(), "on a CPU"
+    assert "cuda" not in trainer.arrays()[0], "on a CPU"
     trainer.model.device = torch.device("cuda")
-    arrays = trainer.arrays()
+    (arrays,) = trainer.arrays()
     np.testing.assert_array_equal(arrays["cuda"], np.arange(16))
     states["now"] = torch.zeros(16, dtype=torch.uint8)
     restore_torch_generators(torch.device("cpu"), arrays)
@@ -207,8 +209,8 @@ def test_cuda_generators_are_part_of_a_checkpoint(tmp_path, monkeypatch):
 def test_arrays_of_other_settings_are_refused(tmp_path, settings, message):
     trainer = trainer_of(tmp_path / "run")
     trainer.init()
-    arrays = trainer.arrays()
+    (arrays,) = trainer.arrays()
     with pytest.raises(RunError, match=message):
-        trainer_of(tmp_path / "other", **settings).restore(arrays, 0)
+        trainer_of(tmp_path / "other", **settings).restore([arrays], 0)
     with pytest.raises(RunError, match="it has no 'numbers'"):
-        trainer_of(tmp_path / "other").restore({key: array for key, array in arrays.items() if key != "numbers"}, 0)
+        trainer_of(tmp_path / "other").restore([{key: array for key, array in arrays.items() if key != "numbers"}], 0)

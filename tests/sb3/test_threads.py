@@ -1,5 +1,7 @@
 """The number of torch's threads: measured once per run, kept when it is resumed."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -70,7 +72,7 @@ def test_updates_of_every_algorithm_can_be_measured(monkeypatch, name):
 
 def trainer_of(folder, **settings):
     folder.mkdir(exist_ok=True)
-    trainer = learner("her-ddpg", **settings).trainer(RunDir(folder, "her-ddpg", "", {}, {}))
+    trainer = learner("her-ddpg", **settings).trainer([RunDir(folder, "her-ddpg", "", {}, {})])
     return trainer
 
 
@@ -107,7 +109,7 @@ def test_measuring_changes_no_results(tmp_path):
         trainer.init()
         while trainer.step < 80:  # a call may stop after a second
             trainer.advance(80)
-        return {name: np.array(array) for name, array in trainer.arrays().items()}
+        return copy.deepcopy(trainer.arrays())
 
     one = train(trainer_of(tmp_path / "measured"))
     other = train(trainer_of(tmp_path / "given", threads=torch.get_num_threads()))

@@ -1,15 +1,18 @@
 """The loop, driven with a trainer that counts: when it logs, evaluates, saves and stops."""
 
 import csv
+import re
 
 import numpy as np
 import pytest
 
 from gc_envs.training import loop
 from gc_envs.training.checkpoint import list_checkpoints, load_arrays
+from gc_envs.training.loop import Diverged
 from gc_envs.training.options import TrainOptions
 from gc_envs.training.run_dir import RunDir
 from gc_envs.training.signals import Interrupted
+from gc_envs.training.together import group_by_step
 
 TOTAL = 1000
 RESULT = {"success": 0.5, "success_last": 0.25, "return": 1.0}
@@ -27,20 +30,20 @@ class Counter:
         self.started = "init"
 
     def restore(self, arrays, step):
-        assert arrays["step"] == step
+        assert arrays == [{"step": step}]
         self.step, self.started = step, "restore"
 
     def advance(self, until):
         assert self.step < until <= TOTAL
         self.step = min(self.step + 7, -(-until // 7) * 7)
         self.calls += 1
-        return None if self.calls % 2 else {"running_success": 0.5}
+        return None if self.calls % 2 else [{"running_success": 0.5}]
 
     def arrays(self):
-        return {"step": np.int64(self.step)}
+        return [{"step": np.int64(self.step)}]
 
-    def policy(self):
-        return ("policy at", self.step)
+    def policies(self):
+        return [("policy at", self.step)]
 
 
 class Host:
@@ -57,7 +60,9 @@ class Host:
 
     def train(self, trainer=None, **options):
         self.trainer = trainer or Counter()
-        return loop.train(self.trainer, self.run, TrainOptions(**options), self.evaluate)
+        (group,) = group_by_step([self.run])
+        (policy,) = loop.train(self.trainer, group, TrainOptions(**options), self.evaluate)
+        return policy
 
     def column(self, name, column="step"):
         with (self.run.folder / name).open() as file:
@@ -178,13 +183,92 @@ def test_a_loss_that_is_no_number_any_more_stops_the_run_in_one_line(host, bad):
     def diverging(until):
         advance(until)
         loss = np.nan if trainer.step < 50 else 1.0 if trainer.step < 300 else bad  # nan before the first update
-        return {"running_success": 0.5, "loss": loss}
+        return [{"running_success": 0.5, "loss": loss}]
 
     trainer.advance = diverging
-    with pytest.raises(ValueError, match=rf"^loss is {bad} at step 301: training diverged; the last .* of step 252$"):
+    folder = re.escape(str(host.run.folder))
+    with pytest.raises(Diverged, match=rf"^{folder}: loss is {bad} at step 301: training diverged; .* of step 252$"):
         host.train(trainer)
     assert host.saved[-1] == 252
     assert host.column("metrics.csv")[-1] == 301, "the row is logged all the same"
+
+
+class Counters(Counter):
+    """Three runs; from step 300 on, the losses of `bad` are none."""
+
+    bad = ()
+
+    def advance(self, until):
+        super().advance(until)
+        return [
+            {"running_success": i / 2, "loss": np.nan if i in self.bad and self.step > 300 else 1.0} for i in range(3)
+        ]
+
+    def arrays(self):
+        return [{"step": np.int64(self.step), "run": np.int64(i)} for i in range(3)]
+
+    def policies(self):
+        return [(i, self.step) for i in range(3)]
+
+
+class Hosts:
+    """Three run folders."""
+
+    def __init__(self, folder):
+        self.runs = [RunDir(folder / f"seed-{i}", "counter", "none", {}, {}) for i in range(3)]
+        for run in self.runs:
+            run.folder.mkdir()
+        self.evaluated = []
+
+    def evaluate(self, policy, on_step):
+        self.evaluated.append(policy)
+        return RESULT
+
+    def train(self, trainer):
+        (group,) = group_by_step(self.runs)
+        return loop.train(trainer, group, TrainOptions(evaluations=2), self.evaluate)
+
+    def rows(self, i, name):
+        with (self.runs[i].folder / name).open() as file:
+            return [tuple(map(float, row.values())) for row in csv.DictReader(file)]
+
+
+def test_several_runs_have_logs_checkpoints_and_evaluations_of_their_own(tmp_path, monkeypatch):
+    shown, update = [], loop.Progress.update
+    monkeypatch.setattr(loop.Progress, "update", lambda *args: (shown.append(args[1:]), update(*args)))
+    hosts = Hosts(tmp_path)
+    assert hosts.train(Counters()) == [(0, 1001), (1, 1001), (2, 1001)]
+    assert hosts.evaluated == [(i, step) for step in (504, 1001) for i in range(3)]
+    for i, run in enumerate(hosts.runs):
+        steps, _, success, _ = zip(*hosts.rows(i, "metrics.csv"), strict=True)
+        assert steps == tuple(range(7, 1002, 7))
+        assert set(success) == {i / 2}
+        assert [load_arrays(path)["run"] for path in list_checkpoints(run.checkpoints)] == [i, i]
+        assert [row[0] for row in hosts.rows(i, "evaluations.csv")] == [504, 1001]
+    assert [step for step, _ in shown] == list(range(7, 1002, 7))
+    row = shown[0][1]
+    assert row["running_success"] == 0.5, "the mean"
+    assert row["steps_per_s"] == pytest.approx(3 * hosts.rows(0, "metrics.csv")[0][1], rel=0.01), "of all"
+
+
+def test_a_run_that_diverges_is_named_and_the_others_go_on_to_the_end(tmp_path, capsys):
+    hosts, trainer = Hosts(tmp_path), Counters()
+    trainer.bad = (1,)
+    with pytest.raises(Diverged, match=r"^\S*seed-1: loss is nan at step 301: training diverged; .* of step 252$"):
+        hosts.train(trainer)
+    assert "of step 252; the other runs go on" in capsys.readouterr().err
+    ends = [list_checkpoints(run.checkpoints)[-1].name for run in hosts.runs]
+    assert ends == ["step_000001001", "step_000000252", "step_000001001"]
+    assert [hosts.rows(i, "metrics.csv")[-1][0] for i in range(3)] == [1001, 301, 1001]
+    assert hosts.evaluated == [(i, step) for step in (504, 1001) for i in (0, 2)]
+
+
+def test_training_stops_once_all_runs_have_diverged(tmp_path):
+    hosts, trainer = Hosts(tmp_path), Counters()
+    trainer.bad = (0, 1, 2)
+    with pytest.raises(Diverged, match=r"seed-0: loss is nan .*; \S*seed-1: loss .*; \S*seed-2: loss"):
+        hosts.train(trainer)
+    assert trainer.step == 301
 
 
 def test_without_evaluations_the_end_is_still_saved(host):
