@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gc_envs.agents.policy import JaxPolicy
+from gc_envs.agents.sharding import REPLICATED, make_mesh, place, shard
 from gc_envs.agents.types import Learner, Metrics
 from gc_envs.training.checkpoint import flatten, unflatten
 from gc_envs.training.run_dir import RunDir
@@ -21,10 +22,11 @@ class JaxTrainer:
     Args:
         learner: What to train.
         run: The run that the policy is to name as its own.
+        devices: The number of devices to train on.
     """
 
-    def __init__(self, learner: Learner, run: RunDir) -> None:
-        self.learner = learner
+    def __init__(self, learner: Learner, run: RunDir, devices: int = 1) -> None:
+        self.learner, self._mesh = learner, make_mesh(devices)
         self.total_steps = learner.num_updates * learner.steps_per_update
         self._key, self._options = jax.random.key(learner.config.seed), learner.task.compiler_options
         self._run_chunk: Any = None
@@ -40,12 +42,14 @@ class JaxTrainer:
 
     def init(self) -> None:
         """Make the state before the first update, and compile."""
-        self._state = jax.jit(self.learner.init, compiler_options=self._options)(self._key)
+        init = shard(self.learner.init, self._mesh, REPLICATED, self.learner.specs)
+        self._state = jax.jit(init, compiler_options=self._options)(self._key)
         self._compile()
 
     def restore(self, arrays: dict[str, np.ndarray], step: int) -> None:
         """Go on from a checkpoint's arrays; RunError if they do not fit."""
-        self._state = jax.device_put(unflatten(arrays, jax.eval_shape(self.learner.init, self._key)))
+        state = unflatten(arrays, jax.eval_shape(self.learner.init, self._key))
+        self._state = place(state, self._mesh, self.learner.specs)
         self._updates = step // self.learner.steps_per_update
         self._compile()
 
@@ -68,12 +72,15 @@ class JaxTrainer:
 
     def policy(self) -> JaxPolicy:
         """Return the greedy policy of the present state."""
-        # A copy, because the next chunk reuses the memory of the state.
-        return self._policy.with_state(jax.tree.map(jnp.copy, self.learner.acting_state(self._state)))
+        # A copy, because the next chunk reuses the memory of the state; of several devices, what the first has.
+        acting_state = self.learner.acting_state(self._state)
+        return self._policy.with_state(jax.tree.map(lambda leaf: jnp.copy(leaf.addressable_data(0)), acting_state))
 
     def _compile(self) -> None:
         """Compile before the first chunk, so that compiling does not count as training."""
-        chunk = jax.jit(self._chunk, donate_argnums=0, compiler_options=self._options)
+        specs = self.learner.specs, REPLICATED
+        chunk = shard(self._chunk, self._mesh, specs, specs)
+        chunk = jax.jit(chunk, donate_argnums=0, compiler_options=self._options)
         self._run_chunk = chunk.lower(self._state, self._length).compile()
 
     def _chunk(self, state: Any, length: int | jax.Array) -> tuple[Any, Metrics]:
