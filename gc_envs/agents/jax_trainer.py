@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gc_envs.agents.distributed import ARRAYS, INIT, RESTORE, RUN, broadcast, fetch, share_signals, tell
 from gc_envs.agents.policy import JaxPolicy
 from gc_envs.agents.sharding import REPLICATED, make_mesh, place, shard
 from gc_envs.agents.types import Learner, Metrics
@@ -42,15 +43,17 @@ class JaxTrainer:
 
     def init(self) -> None:
         """Make the state before the first update, and compile."""
+        tell(INIT)
         init = shard(self.learner.init, self._mesh, REPLICATED, self.learner.specs)
         self._state = jax.jit(init, compiler_options=self._options)(self._key)
         self._compile()
 
     def restore(self, arrays: dict[str, np.ndarray], step: int) -> None:
         """Go on from a checkpoint's arrays; RunError if they do not fit."""
-        state = unflatten(arrays, jax.eval_shape(self.learner.init, self._key))
-        self._state = place(state, self._mesh, self.learner.specs)
+        state = unflatten(arrays, self._shapes())
         self._updates = step // self.learner.steps_per_update
+        tell(RESTORE, self._updates)
+        self._state = place(broadcast(state), self._mesh, self.learner.specs)
         self._compile()
 
     def advance(self, until: int) -> dict[str, float]:
@@ -58,17 +61,33 @@ class JaxTrainer:
         left = -(-until // self.learner.steps_per_update) - self._updates
         length = min(self._length, left)
         started = time.monotonic()
-        self._state, metrics = jax.block_until_ready(  # type: ignore[no-untyped-call]
-            self._run_chunk(self._state, length)
-        )
+        metrics = self.run(length)
         seconds = time.monotonic() - started
-        self._updates += length
         self._length = max(1, min(round(length * CHUNK_SECONDS / seconds), 2 * length))
         return {name: value.item() for name, value in {**metrics.latest, **metrics.mean}.items()}
 
+    def run(self, length: int) -> Metrics:
+        """Make `length` updates, and return what they report."""
+        metrics: Metrics
+        tell(RUN, length)
+        self._state, metrics = jax.block_until_ready(  # type: ignore[no-untyped-call]
+            self._run_chunk(self._state, length)
+        )
+        self._updates += length
+        share_signals()
+        return metrics
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the learner's state as named plain arrays."""
-        return flatten(jax.device_get(self._state))
+        tell(ARRAYS)
+        return flatten(fetch(self._state))
+
+    def blank_arrays(self) -> dict[str, np.ndarray]:
+        """Return arrays like those of a checkpoint, of zeros."""
+        return {name: np.zeros(leaf.shape, leaf.dtype) for name, leaf in flatten(self._shapes()).items()}
+
+    def _shapes(self) -> Any:
+        return jax.eval_shape(self.learner.init, self._key)
 
     def policy(self) -> JaxPolicy:
         """Return the greedy policy of the present state."""

@@ -22,7 +22,7 @@ from gc_envs.agents.config import OnPolicyConfig
 from gc_envs.agents.goal_stats import GoalStats
 from gc_envs.agents.jax_trainer import JaxTrainer
 from gc_envs.agents.policy import JaxPolicy, acting_arrays
-from gc_envs.agents.sharding import REPLICATED
+from gc_envs.agents.sharding import REPLICATED, check_devices
 from gc_envs.agents.types import Array, Metrics, Transition
 from gc_envs.core.task import Task
 from gc_envs.training.run_dir import RunDir
@@ -160,9 +160,13 @@ class OnPolicy(ABC):
         """Environment steps of the whole run."""
         return self.num_updates * self.steps_per_update
 
-    def trainer(self, run: RunDir) -> JaxTrainer:
-        """Return this learner as a training run that `training.loop.train` can drive."""
-        return JaxTrainer(self, run)
+    def check_devices(self, devices: int) -> None:
+        """Raise ValueError if the settings cannot be trained with on so many devices."""
+        check_devices(self.config, devices)
+
+    def trainer(self, run: RunDir, devices: int = 1) -> JaxTrainer:
+        """Return this learner as a training run on `devices` devices that `training.loop.train` can drive."""
+        return JaxTrainer(self, run, devices)
 
     def acting_arrays(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return those of a checkpoint's arrays that are enough for `load`."""

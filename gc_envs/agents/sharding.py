@@ -5,6 +5,7 @@ the arrays of one device, so a learner takes sizes from arrays, not from its con
 learners to call where a figure is about all environments; outside `shard` they change nothing.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from jax.sharding import PartitionSpec as P
 
 Array = jax.Array
 AXIS = "devices"
+DIVIDED = ("num_envs", "minibatch_size")  # how the names of settings end that devices share
 SHARDED: Any = P(AXIS)  # type: ignore[no-untyped-call]  # arrays with a row for each environment
 REPLICATED: Any = P()  # type: ignore[no-untyped-call]  # arrays that are equal on all devices
 
@@ -68,6 +70,29 @@ def own_rows(x: Array) -> Array:
     size = own_size(x.shape[0])
     rows: Array = jax.lax.dynamic_slice_in_dim(x, jax.lax.axis_index(AXIS) * size, size)
     return rows
+
+
+def check_devices(config: Any, devices: int) -> None:
+    """Raise ValueError if there are not so many devices, or if they cannot share the environments and minibatches.
+
+    Args:
+        config: The settings of a learner.
+        devices: The number of devices.
+    """
+    found = jax.device_count()
+    if not 1 <= devices <= found:
+        raise ValueError(f"devices must lie in 1..{found}, the devices that JAX finds here, got {devices}")
+    if jax.process_count() > 1 and devices != found:
+        raise ValueError(f"{jax.process_count()} processes train on all of their {found} devices, not on {devices}")
+    for field in dataclasses.fields(config):
+        size = getattr(config, field.name)
+        if field.name.endswith(DIVIDED) and size % devices:
+            fits = max(count for count in range(1, devices) if size % count == 0)
+            multiple = -(-size // devices) * devices
+            raise ValueError(
+                f"{field.name}={size} cannot be divided among {devices} devices; try {fits} devices, "
+                f"or {field.name}={multiple}"
+            )
 
 
 def make_mesh(devices: int) -> Mesh | None:

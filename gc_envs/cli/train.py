@@ -32,6 +32,10 @@ class TrainArguments:
     resume: bool = False
     """Continue from the newest checkpoint of --run-dir; the other flags are those of its start, and only --total-steps
     may be larger."""
+    devices: int | None = None
+    """Divide the environments among this many devices (one by default; all of them with --distributed)."""
+    distributed: bool = False
+    """Train together with other processes, of this or other machines, that run the same command."""
     options: Annotated[TrainOptions, tyro.conf.arg(name="evaluation and log")] = field(default_factory=TrainOptions)
     """These flags change nothing of what is learned."""
 
@@ -48,6 +52,10 @@ def train(argv: list[str]) -> None:
         description = f"{TrainArguments.__doc__} {more}\n\nAgents: {', '.join(LEARNERS)}."
         parse(TrainArguments, args=help_alone(argv), description=description)
     first, _ = parse(TrainArguments, args=without_help, add_help=False, return_unknown_args=True)
+    if first.distributed:  # before anything computes
+        from gc_envs.agents.distributed import initialize
+
+        initialize()
     env_kwargs = parse_env_kwargs(first.env_id, first.env_kwargs)
     config_class = get_learner(first.agent).config_class
     defaults = config_class(**preset(first.agent, first.preset, first.env_id, env_kwargs))
@@ -60,7 +68,8 @@ def train(argv: list[str]) -> None:
 
         train_run(
             given.agent, given.env_id, config, env_kwargs=env_kwargs, options=given.options, run_dir=given.run_dir,
-            resume=given.resume, lengthen=any(word.startswith(("--total-steps", "--total_steps")) for word in argv),
+            resume=given.resume, devices=given.devices,
+            lengthen=any(word.startswith(("--total-steps", "--total_steps")) for word in argv),
         )  # fmt: skip
 
     parse(run, args=help_alone(argv), description=TrainArguments.__doc__)

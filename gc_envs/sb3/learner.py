@@ -111,7 +111,14 @@ class SB3Learner:
         self.config.modify_losses(model, self.task)
         return model, envs
 
-    def trainer(self, run: RunDir) -> SB3Trainer:
+    def check_devices(self, devices: int) -> None:
+        """Raise ValueError for more than one device."""
+        if devices != 1:
+            raise ValueError(
+                f"{self.name} trains on one device, not on {devices}; leo and others in JAX can use several"
+            )
+
+    def trainer(self, run: RunDir, devices: int = 1) -> SB3Trainer:
         """Return the learner as a training run that has not begun; `run` says where its files are."""
         return SB3Trainer(self.build, self.task, self.total_steps, run, self.config.threads)
 

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from gc_envs.agents import get_learner, load_agent
+from gc_envs.agents.distributed import default_devices, follow, is_follower, lead
 from gc_envs.evaluation.evaluate import SAMPLED_EPISODES, Evaluation, Evaluator
 from gc_envs.evaluation.plots import plot_learning_curve
 from gc_envs.evaluation.table import format_table, save_json
@@ -35,7 +36,8 @@ def train_run(
     run_dir: Path | str | None = None,
     resume: bool = False,
     lengthen: bool = True,
-) -> Policy:
+    devices: int | None = None,
+) -> Policy | None:
     """Train an agent in a run folder, evaluate every goal, plot the learning curve and record a video.
 
     Args:
@@ -47,9 +49,11 @@ def train_run(
         run_dir: The run folder; by default a new one under `runs/`.
         resume: Whether to go on from the newest checkpoint of `run_dir`, or from the start if it has none.
         lengthen: Whether a run that is resumed may be given a larger `total_steps` than it was started with.
+        devices: The number of devices that the environments are divided among, which may change from resumption to
+            resumption; by default one, or all of several processes.
 
     Returns:
-        The trained agent.
+        The trained agent; of several processes (`agents.distributed`), the first one returns it, and the others None.
 
     Raises:
         RunError: The folder holds a run and `resume` is False, or the run was started with other settings.
@@ -66,6 +70,21 @@ def train_run(
     name = re.sub(r"[^\w.-]+", "-", env_id)  # a folder of its own for FOLDER/NAME-v0 and module:class
     folder = Path(run_dir or Path("runs") / f"{agent}-{name}-{datetime.now():%Y%m%d-%H%M%S}")
     learner, wanted = build_run(agent, env_id, config, env_kwargs or {}, folder)
+    devices = default_devices() if devices is None else devices
+    learner.check_devices(devices)
+    if is_follower():
+        follow(learner.trainer(wanted, devices))
+        return None
+    with lead():
+        return _run(env_id, learner, wanted, options, devices, resume=resume, lengthen=lengthen)
+
+
+def _run(
+    env_id: str, learner: TrainableLearner, wanted: RunDir, options: TrainOptions, devices: int, *, resume: bool,
+    lengthen: bool,
+) -> Policy:  # fmt: skip
+    """Do what `train_run` says, in the first process."""
+    agent, config, folder = wanted.agent, learner.config, wanted.folder
     console = Console(stderr=True)
     evaluator = Evaluator(
         env_id, episodes_per_goal=options.eval_episodes, episodes=SAMPLED_EPISODES * options.eval_episodes,
@@ -97,7 +116,7 @@ def train_run(
             if learner.total_steps != config.total_steps:
                 rounded = f"total_steps={config.total_steps:,} is rounded to {learner.total_steps:,}"
                 console.print(f"{rounded}, a whole number of rollouts", highlight=False)
-            policy = train(learner.trainer(run), run, options, evaluate, trackers)
+            policy = train(learner.trainer(run, devices), run, options, evaluate, trackers)
         finish(policy, run, result or evaluator(policy), trackers)
     return policy
 

@@ -96,8 +96,11 @@ class TrainableLearner(Protocol):
     def total_steps(self) -> int:
         """Environment steps of the whole run."""
 
-    def trainer(self, run: RunDir) -> Trainer:
-        """Return the learner as a run that has not begun; `run` says where its files are."""
+    def check_devices(self, devices: int) -> None:
+        """Raise ValueError if it cannot be trained on so many devices."""
+
+    def trainer(self, run: RunDir, devices: int = 1) -> Trainer:
+        """Return the learner as a run on `devices` devices that has not begun; `run` says where its files are."""
 
     def acting_arrays(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return those of a checkpoint's arrays that are enough for `load`."""
