@@ -84,14 +84,15 @@ def check_devices(config: Any, devices: int) -> None:
         raise ValueError(f"devices must lie in 1..{found}, the devices that JAX finds here, got {devices}")
     if jax.process_count() > 1 and devices != found:
         raise ValueError(f"{jax.process_count()} processes train on all of their {found} devices, not on {devices}")
-    for field in dataclasses.fields(config):
-        size = getattr(config, field.name)
-        if field.name.endswith(DIVIDED) and size % devices:
-            fits = max(count for count in range(1, devices) if size % count == 0)
-            multiple = -(-size // devices) * devices
+    sizes = {
+        field.name: getattr(config, field.name) for field in dataclasses.fields(config) if field.name.endswith(DIVIDED)
+    }
+    for name, size in sizes.items():
+        if size % devices:
+            fits = max(count for count in range(1, devices) if all(size % count == 0 for size in sizes.values()))
             raise ValueError(
-                f"{field.name}={size} cannot be divided among {devices} devices; try {fits} devices, "
-                f"or {field.name}={multiple}"
+                f"{name}={size} cannot be divided among {devices} devices; "
+                f"try {fits} devices, or {name}={-(-size // devices) * devices}"
             )
 
 

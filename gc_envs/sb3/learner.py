@@ -114,9 +114,7 @@ class SB3Learner:
     def check_devices(self, devices: int) -> None:
         """Raise ValueError for more than one device."""
         if devices != 1:
-            raise ValueError(
-                f"{self.name} trains on one device, not on {devices}; leo and others in JAX can use several"
-            )
+            raise ValueError(f"{self.name} trains on one device, not on {devices}; agents in JAX can use several: leo")
 
     def trainer(self, run: RunDir, devices: int = 1) -> SB3Trainer:
         """Return the learner as a training run that has not begun; `run` says where its files are."""
