@@ -11,7 +11,6 @@ import pytest
 import tiny_run
 
 from gc_envs.agents.distributed import ADDRESS, VARIABLES
-from gc_envs.cli import main
 
 COMMAND = [sys.executable, "-m", "gc_envs.cli"]
 
@@ -83,8 +82,9 @@ def test_an_error_of_the_first_process_stops_all(tmp_path):
     assert errors[1] == "error: an error, which it shows, stopped process 0\n"
 
 
-def test_without_other_processes_it_is_one_line(capfd):
-    assert main(tiny_run.command("never", "--distributed")) == 2
-    assert (
-        "error: --distributed needs SLURM, Open MPI or the variables JAX_COORDINATOR_ADDRESS" in capfd.readouterr().err
-    )
+def test_without_other_processes_it_is_one_line(tmp_path):
+    command = [*COMMAND, *tiny_run.command(tmp_path / "run", "--distributed")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --distributed needs SLURM, Open MPI or the variables JAX_COORDINATOR_ADDRESS")
+    assert done.stderr.count("\n") == 1
