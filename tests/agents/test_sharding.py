@@ -41,6 +41,7 @@ def test_a_run_goes_on_with_another_number_of_devices(tmp_path):
         ("leo", "devices must lie in 1..1, the devices that JAX finds here, got 2"),
         ("her-dqn", "her-dqn trains on one device, not on 2; agents in JAX can use several: leo"),
     ],
+    ids=["leo", "her-dqn"],
 )
 def test_more_devices_than_can_be_used_are_one_line_and_leave_no_folder(tmp_path, capsys, agent, message):
     if agent != "leo":
