@@ -72,6 +72,7 @@ def test_without_a_name_all_benchmarks_are_listed(capsys):
         (["reengage", "--", "seek6"], 2, "argument comparison: invalid choice: 'seek6'"),
         (["reengage", "--", "--seed=3"], 2, "unrecognized arguments: --seed=3"),
         (["leo_speed"], 2, "--checkout and --authors-python are needed"),
+        (["devices"], 2, "there is one device"),
         (["purejaxgcrl_leo"], 2, "--checkout is needed"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

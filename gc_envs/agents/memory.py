@@ -1,13 +1,14 @@
 """What training needs in memory at the least, said before anything is compiled. Letters: T steps, N environments."""
 
 import os
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gymnasium
 import jax
 import jax.numpy as jnp
 
-from gc_envs.agents.on_policy import OnPolicy
+if TYPE_CHECKING:
+    from gc_envs.agents.on_policy import OnPolicy
 
 
 class Memory(NamedTuple):
@@ -17,7 +18,7 @@ class Memory(NamedTuple):
     rollout: int  # T x N transitions
 
 
-def needed_memory(learner: OnPolicy) -> Memory:
+def needed_memory(learner: "OnPolicy") -> Memory:
     """Return the memory that a learner needs; nothing is computed for it."""
     c, space = learner.config, learner.task.observation_space
     parts = dict(space.items()) if isinstance(space, gymnasium.spaces.Dict) else space
@@ -36,22 +37,23 @@ def needed_memory(learner: OnPolicy) -> Memory:
     return Memory(_bytes(train) + gradients, c.rollout_steps * step)
 
 
-def check_memory(learner: OnPolicy, devices: int = 1) -> None:
-    """Raise ValueError, with the bytes, where a learner does not fit the memory of each of `devices` devices."""
+def check_memory(learner: "OnPolicy", devices: int = 1, runs: int = 1) -> None:
+    """Raise ValueError, with the bytes, where `runs` of a learner do not fit the memory of each of the devices."""
     needed, available = needed_memory(learner), available_memory()
-    rollout = needed.rollout // devices
-    if needed.networks + rollout > available:
+    networks, rollout = needed.networks * runs, needed.rollout // devices
+    if networks + rollout > available:
         c = learner.config
+        several = f"{runs} runs, each with " if runs > 1 else ""
         raise ValueError(
-            f"training needs at least {needed.networks + rollout:,} bytes of memory and {available:,} are there: "
-            f"{needed.networks:,} for networks and optimizers (width={c.width}), {rollout:,} for a rollout of "
+            f"training needs at least {networks + rollout:,} bytes of memory and {available:,} are there: "
+            f"{networks:,} for {several}networks and optimizers (width={c.width}), {rollout:,} for a rollout of "
             f"{c.rollout_steps} steps in {c.num_envs // devices} environments; take less of these"
         )
 
 
 def available_memory() -> int:
     """Return the bytes of memory of the device that JAX computes on, or of the machine where that is a CPU."""
-    stats = jax.devices()[0].memory_stats() or {}
+    stats = jax.local_devices()[0].memory_stats() or {}
     return int(stats.get("bytes_limit", os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")))
 
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from gc_envs.agents import sharding
 from gc_envs.agents.config import OnPolicyConfig
 from gc_envs.agents.distributions import categorical_entropy, categorical_log_prob
 from gc_envs.agents.goal_stats import GoalStats
@@ -91,7 +92,7 @@ class PPO(OnPolicy):
         self.optimizer = optax.chain(clip, optax.adam(self.learning_rate(), eps=1e-5))
 
     def init_train(self, key: Array, observation: Any) -> TrainState:
-        goal = jnp.zeros(self.config.num_envs, jnp.int32)
+        goal = jnp.zeros(len(jax.tree.leaves(observation)[0]), jnp.int32)
         return init_train_state(self.network, self.optimizer, key, observation, goal)
 
     def policy(self, train: TrainState, update: Array, key: Array, observation: Any, goal: Array) -> tuple[Array, Any]:
@@ -123,7 +124,8 @@ class PPO(OnPolicy):
     def objective(self, update: Array, logits: Array, value: Array, samples: Samples) -> Array:
         """Return what is minimised, float32 [], for logits [B, A] and values [B] of `samples`."""
         c, acted = self.config, samples.acted
-        advantage = (samples.advantage - samples.advantage.mean()) / (samples.advantage.std() + 1e-8)
+        advantage = samples.advantage - sharding.mean(samples.advantage.mean())
+        advantage = advantage / (jnp.sqrt(sharding.mean(jnp.square(advantage).mean())) + 1e-8)
         log_prob = categorical_log_prob(logits, samples.action)
         policy_loss = clipped_surrogate(log_prob, acted.log_prob, advantage, c.clip)
         value_loss = clipped_value_loss(value, acted.value, samples.target, c.clip)

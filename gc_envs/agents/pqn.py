@@ -57,7 +57,7 @@ class PQN(OnPolicy):
         self.optimizer = optax.chain(clip, optax.radam(self.learning_rate()))
 
     def init_train(self, key: Array, observation: Any) -> TrainState:
-        goal = jnp.zeros(self.config.num_envs, jnp.int32)
+        goal = jnp.zeros(len(jax.tree.leaves(observation)[0]), jnp.int32)
         return init_train_state(self.network, self.optimizer, key, observation, goal)
 
     def policy(self, train: TrainState, update: Array, key: Array, observation: Any, goal: Array) -> tuple[Array, Any]:

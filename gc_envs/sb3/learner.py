@@ -111,7 +111,12 @@ class SB3Learner:
         self.config.modify_losses(model, self.task)
         return model, envs
 
-    def trainer(self, runs: Sequence[RunDir]) -> SB3Trainer:
+    def check_machine(self, devices: int, runs: int = 1) -> None:
+        """Raise ValueError for more than one device."""
+        if devices != 1:
+            raise ValueError(f"{self.name} trains on one device, not on {devices}; agents in JAX can use several: leo")
+
+    def trainer(self, runs: Sequence[RunDir], devices: int = 1) -> SB3Trainer:
         """Return the learner as a training run that has not begun; the only one of `runs` says where its files are."""
         (run,) = runs
         return SB3Trainer(self.build, self.task, self.total_steps, run, self.config.threads)
