@@ -32,8 +32,8 @@ def initialize() -> None:
     Raises:
         ValueError: Nothing says which processes there are.
     """
-    num_processes, process_id = (int(os.environ[name]) if name in os.environ else None for name in VARIABLES)
     try:
+        num_processes, process_id = (int(os.environ[name]) if name in os.environ else None for name in VARIABLES)
         jax.distributed.initialize(num_processes=num_processes, process_id=process_id)
     except ValueError as error:
         names = f"{ADDRESS}, {' and '.join(VARIABLES)}"

@@ -153,7 +153,7 @@ class OnPolicy(ABC):
 
     def flatten(self, tree: Any) -> Any:
         """Return `tree` with [T, N, ...] leaves reshaped to [T * N, ...]."""
-        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tree)
+        return jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), tree)
 
     def learning_rate(self) -> optax.ScalarOrSchedule:
         """Return the learning rate of an optimizer that takes every gradient step of the run."""
