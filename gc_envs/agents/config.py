@@ -28,6 +28,13 @@ def check_ranges(config: Any) -> None:
             raise ValueError(f"{name} must lie in {low}..{high}, got {value}")
 
 
+def check_divides(name: str, size: int, samples: int) -> None:
+    """Raise ValueError if minibatches of `size`, the setting called `name`, do not divide `samples`."""
+    if samples % size:
+        fits = max(smaller for smaller in range(1, min(samples, size) + 1) if samples % smaller == 0)
+        raise ValueError(f"{name}={size} does not divide the {samples} samples of an update; try {fits}")
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """Size and seed of a training run."""
@@ -93,11 +100,7 @@ class OnPolicyConfig(RunConfig):
             value = getattr(self, field.name)
             if field.type in (int, "int") and field.name != "seed" and value < 1:
                 raise ValueError(f"{field.name} must be at least 1, got {value}")
-        if samples % self.minibatch_size:
-            fits = max(size for size in range(1, min(samples, self.minibatch_size) + 1) if samples % size == 0)
-            raise ValueError(
-                f"minibatch_size={self.minibatch_size} does not divide the {samples} samples of an update; try {fits}"
-            )
+        check_divides("minibatch_size", self.minibatch_size, samples)
 
     @property
     def schedules(self) -> tuple[str, ...]:
