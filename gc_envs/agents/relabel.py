@@ -10,7 +10,7 @@ def hindsight_goals(key: Array, achieved: Array, seen: Array, num: int, random_s
     """Return goals to relabel steps with, indices [..., K] int32 (arXiv 2605.23551).
 
     Each is, with probability `random_share`, uniform over the goals that were seen, and else uniform over those that
-    the step achieved; where it achieved none, one that was seen takes its place. Before any was seen, all count as seen.
+    the step achieved; where it achieved none, one that was seen takes its place. All count as seen before any was.
 
     Args:
         key: Typed key; it is consumed.
