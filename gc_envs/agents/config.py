@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 T = TypeVar("T")
 
@@ -26,6 +26,13 @@ def check_ranges(config: Any) -> None:
         value = getattr(config, name, low)
         if not low <= value <= high:  # nan, too
             raise ValueError(f"{name} must lie in {low}..{high}, got {value}")
+
+
+def check_divides(name: str, size: int, samples: int) -> None:
+    """Raise ValueError if minibatches of `size`, the setting called `name`, do not divide `samples`."""
+    if samples % size:
+        fits = max(smaller for smaller in range(1, min(samples, size) + 1) if samples % smaller == 0)
+        raise ValueError(f"{name}={size} does not divide the {samples} samples of an update; try {fits}")
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ class OnPolicyConfig(RunConfig):
     """Whether integer categories are one-hot encoded. False feeds them as numbers, for observations without a map."""
 
     def check(self, samples: int) -> None:
-        """Raise ValueError for a number out of its range or a minibatch size that does not divide an update.
+        """Raise ValueError for a setting out of its range or a minibatch size that does not divide an update.
 
         Args:
             samples: What one update learns from in each epoch: environment steps, or pairs of a step and a goal.
@@ -93,11 +100,9 @@ class OnPolicyConfig(RunConfig):
             value = getattr(self, field.name)
             if field.type in (int, "int") and field.name != "seed" and value < 1:
                 raise ValueError(f"{field.name} must be at least 1, got {value}")
-        if samples % self.minibatch_size:
-            fits = max(size for size in range(1, min(samples, self.minibatch_size) + 1) if samples % size == 0)
-            raise ValueError(
-                f"minibatch_size={self.minibatch_size} does not divide the {samples} samples of an update; try {fits}"
-            )
+            if get_origin(field.type) is Literal and value not in get_args(field.type):
+                raise ValueError(f"{field.name} must be one of {', '.join(get_args(field.type))}, got {value!r}")
+        check_divides("minibatch_size", self.minibatch_size, samples)
 
     @property
     def schedules(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ LEO learns from PPO's rollouts. Letters: N environments, B minibatch, A actions.
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gc_envs.agents.config import converted
+from gc_envs.agents.config import check_divides, converted
 from gc_envs.agents.distributions import categorical_log_prob
 from gc_envs.agents.dual_leo import DualLEO, Pair
 from gc_envs.agents.explore import linear_schedule
@@ -38,6 +38,10 @@ class DualLEOPPOConfig(PPOConfig):
 
     teacher_conv_features: int = 16
     """Channels of LEO's convolution over the map; unused where observations have no map."""
+
+    def check(self, samples: int) -> None:
+        super().check(samples)
+        check_divides("teacher_minibatch_size", self.teacher_minibatch_size, samples)
 
     @property
     def schedules(self) -> tuple[str, ...]:

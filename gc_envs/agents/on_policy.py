@@ -62,6 +62,8 @@ class OnPolicy(ABC):
         self.goals = finite_goals(self.env)
         self.num_goals = self.goals.num_goals
         config.check(self.samples_per_update)
+        if not config.one_hot and task.one_hot_spec is not None and task.one_hot_spec.height:
+            raise ValueError("one_hot=False reads no maps, which this task's observations have: leave one_hot=True")
         self.num_actions = int(task.action_space.n)  # type: ignore[attr-defined]
         self.steps_per_update = config.steps_per_update
         self.num_updates = max(1, config.total_steps // self.steps_per_update)

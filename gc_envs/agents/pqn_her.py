@@ -48,12 +48,12 @@ class PQNHER(PQN):
     config: PQNHERConfig
 
     def __init__(self, task: Task[Any], config: PQNHERConfig) -> None:
+        super().__init__(task, config)
         if config.td_lambda and config.relabel != "all":
             raise ValueError(
                 f"td_lambda={config.td_lambda} needs the same goals at successive steps, which "
                 f"relabel={config.relabel} does not give: set td_lambda=0, or relabel=all"
             )
-        super().__init__(task, config)
 
     @property
     def samples_per_update(self) -> int:

@@ -10,12 +10,12 @@ def hindsight_goals(key: Array, achieved: Array, seen: Array, num: int, random_s
     """Return goals to relabel steps with, indices [..., K] int32 (arXiv 2605.23551).
 
     Each is, with probability `random_share`, uniform over the goals that were seen, and else uniform over those that
-    the step achieved; where it achieved none, one that was seen takes its place.
+    the step achieved; where it achieved none, one that was seen takes its place. All count as seen before any was.
 
     Args:
         key: Typed key; it is consumed.
         achieved: Goals that hold in the state reached, [..., G] bool.
-        seen: Goals that have held at some time, [G] bool, at least one.
+        seen: Goals that have held at some time, [G] bool.
         num: K.
         random_share: Probability in [0, 1].
     """
@@ -24,7 +24,7 @@ def hindsight_goals(key: Array, achieved: Array, seen: Array, num: int, random_s
     random = jax.random.uniform(coin_key, shape) < random_share
     uniform = jax.random.uniform(goal_key, shape)
     from_achieved = ~random & achieved.any(axis=-1, keepdims=True)
-    return jnp.where(from_achieved, pick(uniform, achieved[..., None, :]), pick(uniform, seen))
+    return jnp.where(from_achieved, pick(uniform, achieved[..., None, :]), pick(uniform, seen | ~seen.any()))
 
 
 def pick(uniform: Array, allowed: Array) -> Array:
