@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import re
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from gc_envs.agents.jax_trainer import JaxTrainer
 from gc_envs.agents.leo import LEO, LEOConfig
 from gc_envs.agents.sgd import minibatch_epochs
 from gc_envs.agents.sharding import REPLICATED, SHARDED, make_mesh, shard
+from gc_envs.training.run_dir import RunDir
 
 P = jax.sharding.PartitionSpec
 G = 0.9
@@ -32,8 +34,11 @@ def learner():
     return LEO(ChainTask(horizon=20), CONFIG)
 
 
+RUN = RunDir(Path("run"), "leo", "chain", {}, {"seed": 0})
+
+
 def start(learner, devices):
-    trainer = JaxTrainer(learner, None, devices)
+    trainer = JaxTrainer(learner, [RUN], devices)
     trainer.init()
     return trainer
 
@@ -66,7 +71,7 @@ def test_learns_the_value_of_every_goal_on_eight_devices():
     while trainer.step < trainer.total_steps:
         trainer.advance(trainer.total_steps)
     cells = np.arange(3, dtype=np.float32)[:, None]
-    np.testing.assert_allclose(trainer.policy().q_values(cells), CHAIN, atol=0.03)
+    np.testing.assert_allclose(trainer.policies()[0].q_values(cells), CHAIN, atol=0.03)
 
 
 @pytest.mark.parametrize("devices", [2, 8])
@@ -124,7 +129,7 @@ def test_collectives_are_of_minibatches_and_of_whole_updates_and_none_of_steps(l
     state = jax.eval_shape(learner.init, jax.random.key(0))
     update = jax.jit(shard(learner.update, make_mesh(8), (learner.specs,), (learner.specs, REPLICATED)))
     traced = update.trace(state)
-    counts, metrics = 4, 4  # of goals; and loss, target, epsilon, ends
+    counts, metrics = 4, 3  # of goals; and loss, target, ends
     assert collections.Counter(collectives(traced.jaxpr.jaxpr)) == {
         ((steps,), "psum"): len(jax.tree.leaves(state.train.params)) + 2,  # gradients, and the moments of the inputs
         ((), "psum"): counts + metrics,
@@ -144,13 +149,13 @@ def test_lowers_for_accelerators(learner, platform):
 def test_goes_on_with_another_number_of_devices(learner):
     first = start(learner, 8)
     first.advance(learner.total_steps)
-    arrays = first.arrays()
+    (arrays,) = first.arrays()
     for devices in (1, 2):
-        other = JaxTrainer(learner, None, devices)
-        other.restore(arrays, first.step)
-        assert_equal(other.arrays(), arrays)
+        other = JaxTrainer(learner, [RUN], devices)
+        other.restore([arrays], first.step)
+        assert_equal(other.arrays(), [arrays])
         other.advance(learner.total_steps)
-        assert other.arrays()["update"] == arrays["update"] + 1
+        assert other.arrays()[0]["update"] == arrays["update"] + 1
 
 
 def test_devices_draw_different_numbers():
