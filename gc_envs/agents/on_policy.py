@@ -47,11 +47,11 @@ class OnPolicy(ABC):
     on_success: ClassVar[str | None] = "resample"  # see `collect.training_env`
 
     def __init__(self, task: Task[Any], config: OnPolicyConfig) -> None:
-        config.check()
         self.task, self.config = task, config
         self.env = training_env(task, config.num_envs)
         self.goals = finite_goals(self.env)
         self.num_goals = self.goals.num_goals
+        config.check(self.samples_per_update)
         self.num_actions = int(task.action_space.n)  # type: ignore[attr-defined]
         self.steps_per_update = config.steps_per_update
         self.num_updates = max(1, config.total_steps // self.steps_per_update)
@@ -97,6 +97,10 @@ class OnPolicy(ABC):
     def act(self, acting_state: Any, observation: Any, goal: Array) -> Array:
         """Return greedy actions [B] for `observation` [B, ...] and indices `goal` [B] int32 of desired goals."""
 
+    def scheduled(self, update: Array) -> dict[str, Array]:
+        """Return the settings that follow a schedule, by name, as they are after `update` updates."""
+        return {}
+
     def acting_state(self, state: State) -> Any:
         """Return what `act` and `q_values` need of `state`; by default all of `state.train`."""
         return state.train
@@ -125,7 +129,8 @@ class OnPolicy(ABC):
             learn_key, state.train, state.update, batch, observe(self.env, actors), actors.stats
         )  # fmt: skip
         state = State(train, actors, jax.random.key_data(key), state.update + 1)
-        return state, Metrics(latest=actors.stats.metrics(), mean={**metrics, "ends": batch.done.sum()})
+        metrics = {**metrics, **self.scheduled(state.update - 1), "ends": batch.done.sum()}
+        return state, Metrics(latest=actors.stats.metrics(), mean=metrics)
 
     def collect(self, state: State, key: Array) -> tuple[Actors, Transition]:
         """Return the actors after a rollout, and its transitions [T, N]; `key` (typed) is consumed."""
@@ -144,8 +149,13 @@ class OnPolicy(ABC):
         config = self.config
         if not config.anneal_learning_rate:
             return config.learning_rate
-        gradient_steps = self.num_updates * config.epochs * (self.steps_per_update // config.minibatch_size)
+        gradient_steps = self.num_updates * config.epochs * (self.samples_per_update // config.minibatch_size)
         return optax.linear_schedule(config.learning_rate, 0.0, gradient_steps)
+
+    @property
+    def samples_per_update(self) -> int:
+        """Samples that an update learns from in each epoch: the steps of a rollout, unless they are relabelled."""
+        return self.config.steps_per_update
 
     @property
     def total_steps(self) -> int:

@@ -52,6 +52,18 @@ HAND = {
     "total_steps": 500_000, "num_envs": 64, "gradient_steps": 2, "learning_starts": 9_600, "batch_size": 1024,
     "depth": 3, "gamma": 0.98, "normalize": True, "action_l2": 1.0, "clip_values": True, **EXPLORING,
 }  # fmt: skip
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "leo": {},
+    "pqn": {"minibatch_size": 256},
+    "pqn-her": {"minibatch_size": 2048},
+    "ppo": {},
+    "dual-leo-pqn": {},
+    "dual-leo-ppo": {},
+}
+PUBLISHED_RUNS: dict[str, dict[str, Any]] = {
+    "gridworld": {"total_steps": 10_000_000, "one_hot": False},
+    "craftax": {"total_steps": 1_000_000_000},
+}
 BITFLIP = {"total_steps": 100_000, "batch_size": 128, "learning_rate": 0.001, "depth": 1, "gamma": 0.98}
 PRESETS = (
     # A grid needs a small network, and a discount low enough that one step more or less shows in the values. Short
@@ -70,9 +82,12 @@ PRESETS = (
     ),
     Preset("her-ddpg", "default", "GC-HandReach-v0", HAND),
     Preset("reengage-ddpg", "default", "GC-HandReach-v0", HAND | {"alpha": 2e-5}),
-    # Published size (arXiv 2605.23551, table of hyperparameters).
-    Preset("leo", "paper", "gridworld", {"num_envs": 1024, "total_steps": 10_000_000, "one_hot": False}),
-    Preset("leo", "paper", "craftax", {"num_envs": 1024, "total_steps": 1_000_000_000}),
+    # Published sizes (arXiv 2605.23551, table of hyperparameters); what is not named here is the agents' default.
+    *(
+        Preset(agent, "paper", scope, {"num_envs": 1024, **run, **settings})
+        for scope, run in PUBLISHED_RUNS.items()
+        for agent, settings in PUBLISHED.items()
+    ),
     _seek("her-ddpg", 5, 12_000, 512, 0.001),
     _seek("her-ddpg", 10, 50_000, 256, 0.0005),
     _seek("her-ddpg", 20, 400_000, 256, 0.0005),

@@ -99,14 +99,14 @@ def test_epsilon_falls_linearly_and_stays():
         CONFIG, total_steps=64 * 100, epsilon_start=0.2, epsilon_end=0.01, epsilon_fraction=0.2
     )
     learner = LEO(ChainTask(), config)
-    found = [float(learner.epsilon(jnp.int32(update))) for update in (0, 10, 20, 99)]
+    found = [float(learner.scheduled(jnp.int32(update))["epsilon"]) for update in (0, 10, 20, 99)]
     np.testing.assert_allclose(found, [0.2, 0.105, 0.01, 0.01], rtol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"minibatch_size": 50}, "minibatch_size=50 does not divide the 64 steps of an update; try 32"),
+        ({"minibatch_size": 50}, "minibatch_size=50 does not divide the 64 samples of an update; try 32"),
         ({"num_envs": 0}, "num_envs must be at least 1, got 0"),
         ({"width": 0}, "width must be at least 1"),
         ({"total_steps": 0}, "total_steps must be at least 1"),
