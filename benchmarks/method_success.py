@@ -176,13 +176,15 @@ def main() -> None:
     args = parser.parse_args()
     found = [json.loads(path.read_text()) for path in args.authors or AUTHORS.glob(f"{args.task}_*.json")]
     found.sort(key=lambda theirs: (theirs["settings"]["seed"], METHODS.index(method_of(theirs))))
-    rows = []
+    rows, configs = [], {}
     for theirs in found:
-        name = f"{method_of(theirs)}-{theirs['settings']['seed']}.json"
-        rows.append(compare(run(TASKS[args.task], theirs, args.runs / args.task / name), theirs))
+        method = method_of(theirs)
+        ours = run(TASKS[args.task], theirs, args.runs / args.task / f"{method}-{theirs['settings']['seed']}.json")
+        configs[method] = {name: value for name, value in ours["config"].items() if name != "seed"}
+        rows.append(compare(ours, theirs))
         print({key: value for key, value in rows[-1].items() if key != "authors_command"}, flush=True)
     sizes = {name: found[0]["settings"][name] for name in ("steps", "width", "num_envs")}
-    settings = {"env_id": TASKS[args.task], **sizes}
+    settings = {"env_id": TASKS[args.task], **sizes, "configs": configs}
     result = finish(args, metrics=summarize(rows), rows=rows, settings=settings)
     if args.json:
         draw(result, args.json.with_suffix(".png"))
