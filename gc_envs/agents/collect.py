@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gc_envs.agents.fitting import use_instead
 from gc_envs.agents.goal_stats import GoalStats, init_goal_stats
 from gc_envs.agents.types import Array, Transition
 from gc_envs.core.episode import EnvState, OnSuccess, begin
@@ -43,7 +44,7 @@ def training_env(task: Task[Any], num_envs: int) -> FuncGoalEnv:
         goals, kind = type(task.goals).__name__, type(task).__name__
         raise ValueError(
             f"this learner needs a finite goal set and discrete actions; {kind} has {goals} and {task.action_space}: "
-            "use an agent for Stable-Baselines3, such as her-ddpg or her-dqn"
+            f"{use_instead(task)}"
         )
     return FuncGoalEnv(task, task.horizon, OnSuccess.RESAMPLE, default_pool(num_envs))
 

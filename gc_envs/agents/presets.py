@@ -52,6 +52,25 @@ HAND = {
     "total_steps": 500_000, "num_envs": 64, "gradient_steps": 2, "learning_starts": 9_600, "batch_size": 1024,
     "depth": 3, "gamma": 0.98, "normalize": True, "action_l2": 1.0, "clip_values": True, **EXPLORING,
 }  # fmt: skip
+# A grid needs a small network, and a discount low enough that one step more or less shows in the values. Short rollouts
+# make many updates of few steps, each of which propagates values one step further; PQN, which learns of one goal from
+# each step, needs the returns of whole rollouts.
+SMALL = {
+    "total_steps": 500_000, "rollout_steps": 8, "minibatch_size": 128, "learning_rate": 3e-3, "gamma": 0.9,
+    "width": 128, "depth": 2,
+}  # fmt: skip
+SMALL_PPO = {
+    "total_steps": 500_000, "rollout_steps": 32, "minibatch_size": 256, "learning_rate": 1e-3, "gamma": 0.95,
+    "width": 128, "epochs": 2,
+}  # fmt: skip
+GRID: dict[str, dict[str, Any]] = {
+    "leo": SMALL,
+    "pqn": SMALL | {"rollout_steps": 32, "td_lambda": 0.9, "epochs": 2},
+    "pqn-her": SMALL | {"minibatch_size": 256, "epochs": 2, "random_share": 0.5},
+    "ppo": SMALL_PPO | {"epochs": 4},
+    "dual-leo-pqn": SMALL,
+    "dual-leo-ppo": SMALL_PPO | {"teacher_minibatch_size": 128, "teacher_depth": 2},
+}
 PUBLISHED: dict[str, dict[str, Any]] = {
     "leo": {},
     "pqn": {"minibatch_size": 256},
@@ -66,15 +85,7 @@ PUBLISHED_RUNS: dict[str, dict[str, Any]] = {
 }
 BITFLIP = {"total_steps": 100_000, "batch_size": 128, "learning_rate": 0.001, "depth": 1, "gamma": 0.98}
 PRESETS = (
-    # A grid needs a small network, and a discount low enough that one step more or less shows in the values. Short
-    # rollouts make many updates of few steps, each of which propagates values one step further.
-    Preset(
-        "leo", "default", "gridworld",
-        {
-            "total_steps": 500_000, "rollout_steps": 8, "minibatch_size": 128, "learning_rate": 3e-3, "gamma": 0.9,
-            "width": 128, "depth": 2,
-        },
-    ),
+    *(Preset(agent, "default", "gridworld", settings) for agent, settings in GRID.items()),
     *(Preset(agent, "default", "manipulation", settings) for agent, settings in ROBOTS.items()),
     *(
         Preset(agent, "default", "GC-PandaReach-v0", settings | {"total_steps": 20_000})

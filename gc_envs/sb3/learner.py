@@ -8,6 +8,7 @@ import gymnasium
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor
 
+from gc_envs.agents.fitting import use_instead
 from gc_envs.core.goals import PointSetGoals
 from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
@@ -20,10 +21,6 @@ from gc_envs.sb3.vec_env import SB3VecEnv
 from gc_envs.training.run_dir import RunDir, open_run, trained_arrays
 
 # Agents to use instead, by the kind of actions that an algorithm needs and does not get.
-ALTERNATIVES: dict[type[gymnasium.Space], str] = {
-    gymnasium.spaces.Box: "her-dqn, reengage-dqn",
-    gymnasium.spaces.Discrete: "her-ddpg, her-td3, her-sac, her-tqc or reengage-ddpg",
-}
 
 
 @dataclass(frozen=True)
@@ -124,10 +121,10 @@ def _check_spaces(algorithm: Algorithm, task: Task) -> None:
     """Raise ValueError if `algorithm` cannot use the actions, observations or goals of `task`."""
     name, kind = algorithm.name, type(task).__name__
     if algorithm.needs_point_sets and not isinstance(task.goals, PointSetGoals):
-        raise ValueError(f"{name} needs goals that are sets of points, {kind} has others; use reengage-ddpg")
+        raise ValueError(f"{name} needs goals that are sets of points, {kind} has others; {use_instead(task)}")
     if not isinstance(task.action_space, algorithm.action_kind):
-        wanted, others = algorithm.action_kind.__name__, ALTERNATIVES[algorithm.action_kind]
-        raise ValueError(f"{name} needs {wanted} actions, {kind} has {task.action_space}; use {others}")
+        wanted = algorithm.action_kind.__name__
+        raise ValueError(f"{name} needs {wanted} actions, {kind} has {task.action_space}; {use_instead(task)}")
     if not isinstance(task.observation_space, gymnasium.spaces.Box):
         raise ValueError(f"{name} needs observations that are one array, not {task.observation_space}")
 
