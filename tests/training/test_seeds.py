@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from tiny_run import KILLED, command, contents, final_state, train
 
 from gc_envs.agents import load_agent
+from gc_envs.agents.jax_trainer import JaxTrainer
 from gc_envs.agents.leo import LEOConfig
 from gc_envs.cli import main
 from gc_envs.training import loop
@@ -80,14 +82,16 @@ def test_each_run_is_an_ordinary_one(both, capsys):
 
 def test_killed_between_two_checkpoints_of_a_step_and_resumed_equals_single_runs(tmp_path, alone, capsys):
     folder = tmp_path / "both"
-    killed = subprocess.run([sys.executable, "-c", KILLED, *command(folder, *TWO)], capture_output=True, check=False)
+    program = KILLED.replace("len(calls) == 7", "len(calls) == 8")  # the fourth of the second run
+    killed = subprocess.run([sys.executable, "-c", program, *command(folder, *TWO)], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     newest = [list_checkpoints(folder / name / "checkpoints")[-1].name for name in NAMES]
-    assert newest == ["step_000000192", "step_000000192"]
-    shutil.rmtree(folder / "seed-1" / "checkpoints" / newest[1])  # as if it had come one write earlier
+    assert newest == ["step_000000256", "step_000000192"]
     assert train(folder, *TWO, "--resume") == 0
-    said = capsys.readouterr().err
-    assert "going back to the checkpoints of step 128, the newest that all of these 2 runs have" in said
+    said = (
+        "going back to the checkpoints of step 192, the newest that all of these 2 runs have, from seed-0 of step 256"
+    )
+    assert said in capsys.readouterr().err
     assert_like_alone(folder, alone)
 
 
@@ -117,6 +121,25 @@ def test_resuming_makes_the_seeds_that_are_missing_and_leaves_finished_ones_as_t
     assert f"{both}/seed-1 is finished" in said
     assert contents(both / "seed-1") == before
     assert_like_alone(both, alone)
+
+
+def test_a_run_that_diverges_loses_nothing_of_the_others(tmp_path, alone, monkeypatch, capsys):
+    advance = JaxTrainer.advance
+
+    def diverging(self, until):
+        rows = advance(self, until)
+        return [row | {"loss": np.nan} if i == 1 and self.step > 300 else row for i, row in enumerate(rows)]
+
+    folder = tmp_path / "both"
+    with monkeypatch.context() as patch:
+        patch.setattr(JaxTrainer, "advance", diverging)
+        assert train(folder, *TWO) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"error: {folder}/seed-1: loss is nan at step")
+    assert not (folder / "seed-1" / "evaluation.json").exists()
+    assert_like_alone(folder, {"seed-0": alone["seed-0"]})
+    assert train(folder, *TWO, "--resume") == 0  # this time it does not
+    assert_like_alone(folder, alone)
 
 
 def test_nothing_is_written_where_one_of_the_folders_does_not_fit(both, capsys):

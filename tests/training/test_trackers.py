@@ -19,13 +19,19 @@ class FakeWandB(SimpleNamespace):
     def __init__(self, refuses=None):
         super().__init__(Error=type("Error", (Exception,), {}), Settings=dict, inits=[], logged=[], codes=[])
         self.Image = self.Video = lambda path, **kwargs: path
-        self.refuses = refuses
+        self.refuses, self.sent = refuses, []  # by run
 
     def init(self, **kwargs):
         if self.refuses:
             raise self.Error(self.refuses)
         self.inits.append(kwargs)
-        log = lambda values, step=None: self.logged.append((step, values))  # noqa: E731
+        sent = []
+        self.sent.append(sent)
+
+        def log(values, step=None):
+            self.logged.append((step, values))
+            sent.append(values)
+
         return SimpleNamespace(log=log, finish=lambda exit_code: self.codes.append(exit_code))
 
 
@@ -78,6 +84,24 @@ def test_wandb_gets_every_scalar_and_the_figures_and_a_resumed_run_is_the_same_r
             for step, values in scalars if next(iter(values)).startswith(prefix)
         ]  # fmt: skip
         assert sent == rows(folder / name)
+
+
+def test_several_seeds_are_as_many_runs(tmp_path, fake):
+    folder = tmp_path / "both"
+    assert train(folder, "--wandb", "--seeds", "2", total_steps=64) == 0
+    assert train(folder, "--wandb", "--wandb-name", "first", "--seeds", "3", "--resume", total_steps=64) == 0
+    assert [init["name"] for init in fake.inits] == ["both-seed-0", "both-seed-1", "first-seed-2"]
+    assert [init["config"]["seed"] for init in fake.inits] == [0, 1, 2]
+    assert {init["reinit"] for init in fake.inits} == {"create_new"}, "or W&B would take them for one"
+    assert len({init["id"] for init in fake.inits}) == 3
+    assert fake.codes == [0, 0, 0]
+    for seed, sent in enumerate(fake.sent):
+        success = [values["train/running_success"] for values in sent if "train/running_success" in values]
+        assert success == [row["running_success"] for row in rows(folder / f"seed-{seed}" / "metrics.csv")]
+        assert sent[-1] == {
+            "learning_curve": str(folder / f"seed-{seed}" / "learning_curve.png"),
+            "agent": str(folder / f"seed-{seed}" / "agent.gif"),
+        }  # fmt: skip
 
 
 def test_project_and_name_may_come_from_the_environment(tmp_path, fake, monkeypatch):
