@@ -150,7 +150,7 @@ def classic_observation():
     from gc_envs import make_task
     from gc_envs.agents.collect import init_actors, observe, training_env
 
-    env = training_env(make_task("GC-Craftax-Classic-v0", observation="compact"), 64)
+    env = training_env(make_task("GC-Craftax-Classic-v0", observation="compact"))
     return jax.eval_shape(lambda key: observe(env, init_actors(env, key, 64)), jax.random.key(0))
 
 
