@@ -11,6 +11,7 @@ A result is one JSON object:
     metrics   [{name, value, target, ...}]: the headline numbers; target is null where there is none, and further
               entries (agent, step, published, ...) say what the number is of
     rows      [{...}]: everything that was measured
+    ratio     the one headline number of a comparison, where there is one
     notes     remarks, where there are any
 """
 
@@ -76,6 +77,7 @@ def finish(
     rows: Iterable[dict[str, Any]] = (),
     settings: dict[str, Any] | None = None,
     packages: Sequence[str] = (),
+    ratio: float | None = None,
 ) -> dict[str, Any]:
     """Print a result without its rows, write it where `--json` says, and return it.
 
@@ -85,6 +87,7 @@ def finish(
         rows: Everything that was measured.
         settings: What was measured.
         packages: The packages that decide the result; by default, those of which gc_envs keeps a list.
+        ratio: The one headline number of a comparison.
     """
     name = Path(sys.argv[0]).stem
     result = {
@@ -96,6 +99,7 @@ def finish(
         "settings": settings or {},
         "metrics": list(metrics),
         "rows": list(rows),
+        **({} if ratio is None else {"ratio": ratio}),
     }
     print(json.dumps({key: value for key, value in result.items() if key != "rows"}, indent=2))
     if args.json:

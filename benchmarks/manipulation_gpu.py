@@ -18,14 +18,14 @@ from _common import Parser, finish, metric
 
 import gc_envs
 from gc_envs.core.episode import OnSuccess
-from gc_envs.core.func_env import FuncGoalEnv, default_pool
+from gc_envs.core.func_env import FuncGoalEnv
 from gc_envs.manipulation.backends import resolve
 
 
 def measure(env_id: str, backend: str, num_envs: int, steps: int, rounds: int) -> dict[str, Any]:
     """Return steps/s of `rounds` blocks of `steps` steps, and seconds to compile."""
     task: Any = gc_envs.make_task(env_id, backend=backend)
-    env = FuncGoalEnv(task, task.horizon, OnSuccess.parse(task.on_success), default_pool(num_envs))
+    env = FuncGoalEnv(task, task.horizon, OnSuccess.parse(task.on_success))
     low, high = task.action_space.low, task.action_space.high
 
     def step(states, key):

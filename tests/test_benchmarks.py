@@ -1,12 +1,14 @@
 """The benchmarks and their committed results: one command line, one layout."""
 
 import ast
+import dataclasses
 import importlib
 import json
 import shlex
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from gc_envs.cli import main
@@ -34,7 +36,7 @@ def is_sentence(text):
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_results_belong_to_a_script_and_have_one_layout(path):
     result = json.loads(path.read_text())
-    assert [key for key in result if key != "notes"] == KEYS
+    assert [key for key in result if key not in ("ratio", "notes")] == KEYS
     assert result["schema"] == 1
     assert result["name"] in SCRIPTS
     assert result["command"]
@@ -71,8 +73,9 @@ def test_without_a_name_all_benchmarks_are_listed(capsys):
         (["reengage", "--", "--help"], 0, "Train this many seeds"),
         (["reengage", "--", "seek6"], 2, "argument comparison: invalid choice: 'seek6'"),
         (["reengage", "--", "--seed=3"], 2, "unrecognized arguments: --seed=3"),
-        (["leo_speed"], 2, "--checkout and --authors-python are needed"),
-        (["purejaxgcrl_leo"], 2, "--checkout is needed"),
+        (["train_speed"], 2, "--checkout and --authors-python are needed"),
+        (["devices"], 2, "there is one device"),
+        (["purejaxgcrl"], 2, "--checkout is needed"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -104,7 +107,8 @@ def test_figures_are_drawn_from_results_alone(path, in_benchmarks, tmp_path):
     result = json.loads(path.read_text())
     if result["name"] == "multi_reengage":
         pytest.importorskip("stable_baselines3")
-    module = in_benchmarks("multi_reengage" if result["name"] == "multi_reengage" else "_runs")
+    draws_itself = result["name"] in ("method_success", "multi_reengage")
+    module = in_benchmarks(result["name"] if draws_itself else "_runs")
     module.draw(result, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
 
@@ -138,3 +142,43 @@ def test_the_presets_are_the_settings_that_the_results_were_made_with(path, in_b
     for row in result["rows"]:
         command = runs.command(comparison, row["agent"], 0, tmp_path)
         assert config(shlex.join(command)) == config(row["command"])
+
+
+@pytest.fixture(scope="module")
+def classic_observation():
+    """Shapes of the observations of 64 environments of Classic."""
+    from gc_envs import make_task
+    from gc_envs.agents.collect import init_actors, observe, training_env
+
+    env = training_env(make_task("GC-Craftax-Classic-v0", observation="compact"))
+    return jax.eval_shape(lambda key: observe(env, init_actors(env, key, 64)), jax.random.key(0))
+
+
+@pytest.mark.parametrize("method", ["leo", "ppo", "pqn", "pqn-her", "dual-leo-pqn", "dual-leo-ppo"])
+def test_multiplications_of_learning_are_three_per_weight_that_a_sample_needs(
+    method, in_benchmarks, classic_observation
+):
+    train_speed = in_benchmarks("train_speed")
+    learner = in_benchmarks("_published").published_learner(method, "GC-Craftax-Classic-v0", width=8)
+    config = learner.config
+    epochs = {name: getattr(config, name) for name in ("epochs", "teacher_epochs") if hasattr(config, name)}
+    needed = 0
+    for path, kernel in jax.tree.leaves_with_path(
+        jax.eval_shape(learner.init_train, jax.random.key(0), classic_observation)
+    ):
+        name = jax.tree_util.keystr(path)
+        if "params" in name and "kernel" in name and "conv" not in name:
+            passes = epochs["teacher_epochs" if ".teacher" in name and "teacher_epochs" in epochs else "epochs"]
+            needed += 3 * passes * kernel.size // (learner.num_actions if kernel.ndim == 3 else 1)
+    samples = learner.samples_per_update / learner.steps_per_update
+    count, sizes = train_speed.MULTIPLY_ADDS[method], train_speed.sizes(learner)
+    without = count(dataclasses.replace(config, **dict.fromkeys(epochs, 0)), sizes)
+    assert count(config, sizes) - without == pytest.approx(needed * samples)
+
+
+def test_intervals_share_one_deviation(in_benchmarks):
+    intervals = in_benchmarks("method_success").intervals
+    (mean, half), (other, same) = intervals([[0.1, 0.3], [0.5, 0.5]])
+    assert (mean, other) == (pytest.approx(0.2), 0.5)
+    assert half == same == pytest.approx(4.302653 * 0.1 / 2**0.5, rel=1e-6)  # t of 2 degrees, squares of 0.02 / 2
+    assert str(intervals([[0.1]])[0][1]) == "nan"

@@ -1,19 +1,12 @@
-"""A training run that takes a second: 40 updates on the 5 x 5 Gridworld."""
+"""Training runs that take a second: 40 updates on the 5 x 5 Gridworld."""
 
 from pathlib import Path
 
+import tiny_learners
+
 from gc_envs.cli import main
 
-SETTINGS = {
-    "--total-steps": 1280,  # 40 updates of 32 steps
-    "--num-envs": 4,
-    "--rollout-steps": 8,
-    "--minibatch-size": 16,
-    "--width": 16,
-    "--depth": 1,
-    "--evaluations": 2,
-    "--env-kwargs": "size=5",
-}
+STEPS = 1280  # 40 updates of 32 steps
 
 # A program that is killed in the middle of writing its 7th checkpoint.
 KILLED = """
@@ -33,16 +26,21 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def command(run_dir: Path, *flags: str, **changes: object) -> list[str]:
+def settings(agent: str = "leo") -> dict[str, object]:
+    """The settings of a run, by the names of their flags without dashes."""
+    own = tiny_learners.SHARED | tiny_learners.SETTINGS[agent]
+    return {"total_steps": STEPS, **own, "evaluations": 2, "env_kwargs": "size=5"}
+
+
+def command(run_dir: Path, *flags: str, agent: str = "leo", **changes: object) -> list[str]:
     """Arguments of `gc-envs` for the run; `width=32` replaces a setting."""
-    settings = SETTINGS | {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
-    pairs = [str(part) for pair in settings.items() for part in pair]
-    return ["train", "leo", "GC-Gridworld-v0", *pairs, "--run-dir", str(run_dir), *flags]
+    pairs = [f"--{name.replace('_', '-')}={value}" for name, value in (settings(agent) | changes).items()]
+    return ["train", agent, "GC-Gridworld-v0", *pairs, "--run-dir", str(run_dir), *flags]
 
 
-def train(run_dir: Path, *flags: str, **changes: object) -> int:
+def train(run_dir: Path, *flags: str, agent: str = "leo", **changes: object) -> int:
     """Train in this process; the exit code."""
-    return main(command(run_dir, *flags, **changes))
+    return main(command(run_dir, *flags, agent=agent, **changes))
 
 
 def final_state(run_dir: Path) -> bytes:

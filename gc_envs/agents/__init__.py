@@ -12,6 +12,11 @@ _SB3_AGENTS = (
 )  # fmt: skip
 LEARNERS = {  # name -> "module:attribute", where a learner or a table of learners by name is
     "leo": "gc_envs.agents.leo:LEO",
+    "pqn": "gc_envs.agents.pqn:PQN",
+    "pqn-her": "gc_envs.agents.pqn_her:PQNHER",
+    "ppo": "gc_envs.agents.ppo:PPO",
+    "dual-leo-pqn": "gc_envs.agents.dual_leo_pqn:DualLEOPQN",
+    "dual-leo-ppo": "gc_envs.agents.dual_leo_ppo:DualLEOPPO",
     **dict.fromkeys(_SB3_AGENTS, f"{_SB3}:ALGORITHMS"),
 }
 

@@ -8,10 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gc_envs.agents.goal_stats import GoalStats, init_goal_stats
+from gc_envs.agents import sharding
+from gc_envs.agents.fitting import use_instead
+from gc_envs.agents.goal_stats import GOAL_STATS_SPECS, GoalStats, init_goal_stats
+from gc_envs.agents.sharding import SHARDED
 from gc_envs.agents.types import Array, Transition
 from gc_envs.core.episode import EnvState, OnSuccess, begin
-from gc_envs.core.func_env import FuncGoalEnv, SampleGoal, default_pool
+from gc_envs.core.func_env import FuncGoalEnv, SampleGoal
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Task
 
@@ -26,7 +29,10 @@ class Actors(NamedTuple):
     stats: GoalStats
 
 
-def training_env(task: Task[Any], num_envs: int) -> FuncGoalEnv:
+ACTORS_SPECS = Actors(SHARDED, GOAL_STATS_SPECS)
+
+
+def training_env(task: Task[Any]) -> FuncGoalEnv:
     """Return the environment to train in: reaching the desired goal brings a new one, and the episode goes on.
 
     Raises:
@@ -43,26 +49,27 @@ def training_env(task: Task[Any], num_envs: int) -> FuncGoalEnv:
         goals, kind = type(task.goals).__name__, type(task).__name__
         raise ValueError(
             f"this learner needs a finite goal set and discrete actions; {kind} has {goals} and {task.action_space}: "
-            "use an agent for Stable-Baselines3, such as her-ddpg or her-dqn"
+            f"{use_instead(task)}"
         )
-    return FuncGoalEnv(task, task.horizon, OnSuccess.RESAMPLE, default_pool(num_envs))
+    return FuncGoalEnv(task, task.horizon, OnSuccess.RESAMPLE)
 
 
 def init_actors(env: FuncGoalEnv, key: Array, num_envs: int) -> Actors:
-    """Return `num_envs` fresh episodes; `key` (typed) is consumed.
+    """Return `num_envs` fresh episodes, over all devices; `key` (typed) is consumed.
 
     Desired goals are sampled from those that some start state achieves. The episodes start at random times between 0
     and the horizon, so that environments whose episodes last equally long do not all end at once.
     """
     goals = finite_goals(env)
     envs_key, goals_key, clock_key = jax.random.split(key, 3)
-    keys = jax.random.key_data(jax.random.split(envs_key, num_envs))
-    envs, _ = env.reset_where(env.zeros(keys), jnp.ones(num_envs, bool))
-    seen = envs.achieved.any(axis=0)
+    keys = sharding.own_rows(jax.random.key_data(jax.random.split(envs_key, num_envs)))
+    envs, _ = env.reset_where(env.zeros(keys), jnp.ones(len(keys), bool))
+    seen = sharding.union(envs.achieved.any(axis=0))
     # Which goals have been seen is known only after the reset, so the episodes get their first goals here.
     sample = sample_among(goals, seen | ~seen.any())
-    desired = jax.vmap(lambda key: sample(key, None, seen))(jax.random.split(goals_key, num_envs))
-    clock = jax.random.randint(clock_key, (num_envs,), 0, env.horizon)
+    goal_keys = sharding.own_rows(jax.random.split(goals_key, num_envs))
+    desired = jax.vmap(lambda key: sample(key, None, seen))(goal_keys)
+    clock = sharding.own_rows(jax.random.randint(clock_key, (num_envs,), 0, env.horizon))
     envs = envs._replace(episode=begin(goals, desired)._replace(clock=clock))
     return Actors(envs, init_goal_stats(envs.episode.goal, seen))
 
@@ -100,8 +107,9 @@ def collect(
         stats = actors.stats.after_step(outcome.success, transition.done, holding, envs.episode.goal)
         return Actors(envs, stats), transition
 
+    actors = actors._replace(stats=actors.stats.split())
     actors, transitions = jax.lax.scan(step, actors, jax.random.split(key, length))
-    return actors._replace(stats=actors.stats.forget(forgetting)), transitions
+    return actors._replace(stats=actors.stats.merge().forget(forgetting)), transitions
 
 
 def observe(env: FuncGoalEnv, actors: Actors) -> Any:

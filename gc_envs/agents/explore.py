@@ -3,12 +3,20 @@
 import jax
 import jax.numpy as jnp
 
+from gc_envs.agents.config import ActionValueConfig
+
 Array = jax.Array
 
 
 def linear_schedule(start: float, end: float, num_updates: float, update: Array) -> Array:
     """Return the value at `update`: linear from `start` at 0 to `end` at `num_updates`, and constant after."""
     return start + (end - start) * jnp.clip(update / max(num_updates, 1.0), 0.0, 1.0)
+
+
+def epsilon_at(config: ActionValueConfig, num_updates: int, update: Array) -> Array:
+    """Return the share of random actions after `update` of `num_updates` updates."""
+    c = config
+    return linear_schedule(c.epsilon_start, c.epsilon_end, c.epsilon_fraction * num_updates, update)
 
 
 def epsilon_greedy(key: Array, q: Array, epsilon: Array) -> Array:

@@ -5,6 +5,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gc_envs.agents import sharding
+from gc_envs.agents.sharding import REPLICATED, SHARDED
+
 Array = jax.Array
 
 
@@ -63,14 +66,27 @@ class GoalStats(NamedTuple):
             reached=self.reached + (done & (success | ~self.pending)).sum(),
         )
 
+    def split(self) -> "GoalStats":
+        """Return statistics in which each device can count by itself, until `merge`; see `sharding`."""
+        return self._replace(**sharding.once(self._counts()))
+
+    def merge(self) -> "GoalStats":
+        """Return the statistics of all devices, after `split`."""
+        return self._replace(seen=sharding.union(self.seen), **sharding.total(self._counts()))
+
     def forget(self, factor: float) -> "GoalStats":
         """Return the statistics with past episodes weighted by `factor`."""
-        return self._replace(
-            successes=self.successes * factor,
-            failures=self.failures * factor,
-            finished=self.finished * factor,
-            reached=self.reached * factor,
-        )
+        return self._replace(**{name: count * factor for name, count in self._counts().items()})
+
+    def _counts(self) -> dict[str, Array]:
+        return {name: getattr(self, name) for name in ("successes", "failures", "finished", "reached")}
+
+
+# How the statistics lie on several devices.
+GOAL_STATS_SPECS = GoalStats(
+    episode_goal=SHARDED, pending=SHARDED, seen=REPLICATED, successes=REPLICATED, failures=REPLICATED,
+    finished=REPLICATED, reached=REPLICATED,
+)  # fmt: skip
 
 
 def init_goal_stats(goal: Array, seen: Array) -> GoalStats:

@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gc_envs.agents.distributed import ARRAYS, INIT, RESTORE, RUN, broadcast, fetch, share_signals, tell
 from gc_envs.agents.policy import JaxPolicy
+from gc_envs.agents.sharding import REPLICATED, make_mesh, place, shard
 from gc_envs.agents.types import Learner, Metrics
 from gc_envs.training.checkpoint import flatten, unflatten
 from gc_envs.training.run_dir import RunDir
@@ -25,10 +27,11 @@ class JaxTrainer:
     Args:
         learner: What to train.
         runs: The runs, which differ only in their seeds.
+        devices: The number of devices to train on; several runs train on one.
     """
 
-    def __init__(self, learner: Learner, runs: Sequence[RunDir]) -> None:
-        self.learner, self.runs = learner, runs
+    def __init__(self, learner: Learner, runs: Sequence[RunDir], devices: int = 1) -> None:
+        self.learner, self.runs, self._mesh = learner, runs, make_mesh(devices)
         self.total_steps = learner.num_updates * learner.steps_per_update
         self._keys = [jax.random.key(run.config["seed"]) for run in runs]
         self._options = learner.task.compiler_options
@@ -45,15 +48,18 @@ class JaxTrainer:
 
     def init(self) -> None:
         """Make the states before the first update, and compile."""
-        init = jax.jit(self.learner.init, compiler_options=self._options)
+        tell(INIT)
+        init = shard(self.learner.init, self._mesh, REPLICATED, self.learner.specs)
+        init = jax.jit(init, compiler_options=self._options)
         self._state = _stack([init(key) for key in self._keys])
         self._compile()
 
     def restore(self, arrays: Sequence[dict[str, np.ndarray]], step: int) -> None:
         """Go on from the arrays of each run's checkpoint [R]; RunError if they do not fit."""
-        shapes = jax.eval_shape(self.learner.init, self._keys[0])
-        self._state = jax.device_put(_stack([unflatten(saved, shapes) for saved in arrays]))
+        state = _stack([unflatten(saved, self._shapes()) for saved in arrays])
         self._updates = step // self.learner.steps_per_update
+        tell(RESTORE, self._updates)
+        self._state = place(broadcast(state), self._mesh, self.learner.specs)
         self._compile()
 
     def advance(self, until: int) -> list[dict[str, float]]:
@@ -61,31 +67,50 @@ class JaxTrainer:
         left = -(-until // self.learner.steps_per_update) - self._updates
         length = min(self._length, left)
         started = time.monotonic()
-        self._state, metrics = jax.block_until_ready(  # type: ignore[no-untyped-call]
-            self._run_chunk(self._state, length)
-        )
+        metrics = self.run(length)
         seconds = time.monotonic() - started
-        self._updates += length
         self._length = max(1, min(round(length * CHUNK_SECONDS / seconds), 2 * length))
         rows = self._unstack(jax.device_get({**metrics.latest, **metrics.mean}))
         return [{name: value.item() for name, value in row.items()} for row in rows]
 
+    def run(self, length: int) -> Metrics:
+        """Make `length` updates of each run, and return what they report."""
+        metrics: Metrics
+        tell(RUN, length)
+        self._state, metrics = jax.block_until_ready(  # type: ignore[no-untyped-call]
+            self._run_chunk(self._state, length)
+        )
+        self._updates += length
+        share_signals()
+        return metrics
+
     def arrays(self) -> list[dict[str, np.ndarray]]:
         """Return the state of each run [R] as named plain arrays."""
-        return [flatten(state) for state in self._unstack(jax.device_get(self._state))]
+        tell(ARRAYS)
+        return [flatten(state) for state in self._unstack(fetch(self._state))]
+
+    def blank_arrays(self) -> list[dict[str, np.ndarray]]:
+        """Return arrays like those of each run's checkpoint [R], of zeros."""
+        blank = {name: np.zeros(leaf.shape, leaf.dtype) for name, leaf in flatten(self._shapes()).items()}
+        return [blank for _ in self.runs]
 
     def policies(self) -> list[JaxPolicy]:
         """Return the greedy policy of each run [R] at present."""
         states = self._unstack(self.learner.acting_state(self._state))
-        # Copies, because the next chunk reuses the memory of the state.
+        # Copies, because the next chunk reuses the memory of the state; of several devices, what the first has.
         return [
-            self._policy.with_state(jax.tree.map(jnp.copy, state), run)
+            self._policy.with_state(jax.tree.map(lambda leaf: jnp.copy(leaf.addressable_data(0)), state), run)
             for state, run in zip(states, self.runs, strict=True)
         ]
 
+    def _shapes(self) -> Any:
+        return jax.eval_shape(self.learner.init, self._keys[0])
+
     def _compile(self) -> None:
         """Compile before the first chunk, so that compiling does not count as training."""
-        chunk = jax.jit(self._chunks, donate_argnums=0, compiler_options=self._options)
+        specs = self.learner.specs, REPLICATED
+        chunk = shard(self._chunks, self._mesh, specs, specs)
+        chunk = jax.jit(chunk, donate_argnums=0, compiler_options=self._options)
         self._run_chunk = chunk.lower(self._state, self._length).compile()
 
     def _chunks(self, state: Any, length: int | jax.Array) -> tuple[Any, Metrics]:

@@ -11,8 +11,8 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from gc_envs.agents.config import OnPolicyConfig
-from gc_envs.agents.explore import epsilon_greedy, linear_schedule
+from gc_envs.agents.config import ActionValueConfig
+from gc_envs.agents.explore import epsilon_at, epsilon_greedy
 from gc_envs.agents.goal_stats import GoalStats
 from gc_envs.agents.networks.leo import LEONetwork
 from gc_envs.agents.on_policy import OnPolicy, State
@@ -25,23 +25,8 @@ Variables = dict[str, Any]  # of the network: params and batch_stats
 
 
 @dataclass(frozen=True)
-class LEOConfig(OnPolicyConfig):
+class LEOConfig(ActionValueConfig):
     """Settings of LEO; the defaults are the published ones, except for the number of environments."""
-
-    epsilon_start: float = 0.2
-    """Share of random actions at the start of training."""
-
-    epsilon_end: float = 0.01
-    """Share of random actions once it has stopped falling."""
-
-    epsilon_fraction: float = 0.2
-    """Fraction of the run over which the share of random actions falls linearly."""
-
-    @property
-    def schedules(self) -> tuple[str, ...]:
-        """The settings, in words, whose course over the run depends on `total_steps`."""
-        falls = self.epsilon_start != self.epsilon_end
-        return (*super().schedules, *(("the share of random actions",) if falls else ()))
 
 
 class LEO(OnPolicy):
@@ -65,7 +50,8 @@ class LEO(OnPolicy):
 
     def policy(self, train: TrainState, update: Array, key: Array, observation: Any, goal: Array) -> tuple[Array, Any]:
         q, features = self.q(train.variables, observation, goal)
-        return epsilon_greedy(key, q, self.epsilon(update)), features  # kept, because the targets need them again
+        # The features are kept, because the targets need them again.
+        return epsilon_greedy(key, q, self.scheduled(update)["epsilon"]), features
 
     def learn(
         self, key: Array, train: TrainState, update: Array, batch: Transition, last: Any, stats: GoalStats
@@ -75,7 +61,7 @@ class LEO(OnPolicy):
             key, train, self.optimizer, self.loss, self.flatten((batch.observation, batch.action, target)),
             epochs=self.config.epochs, minibatch_size=self.config.minibatch_size,
         )  # fmt: skip
-        return train, {"loss": loss, "target": target.mean(), "epsilon": self.epsilon(update)}
+        return train, {"loss": loss, "target": target.mean()}
 
     def targets(self, variables: Variables, batch: Transition, last: Any) -> Array:
         """Return r[g] + gamma * max_a Q(s', a)[g] for every goal: [T, N, G].
@@ -98,10 +84,8 @@ class LEO(OnPolicy):
         values = self.apply(variables, "action_values", features, action)  # [B, G]
         return 0.5 * jnp.square(values - target).mean(), updated["batch_stats"]
 
-    def epsilon(self, update: Array) -> Array:
-        """Return the share of random actions after `update` updates."""
-        c = self.config
-        return linear_schedule(c.epsilon_start, c.epsilon_end, c.epsilon_fraction * self.num_updates, update)
+    def scheduled(self, update: Array) -> dict[str, Array]:
+        return {"epsilon": epsilon_at(self.config, self.num_updates, update)}
 
     def q(self, variables: Variables, observation: Any, goal: Array) -> tuple[Array, Array]:
         """Return Q [B, A] for one goal per row, and the features [B, width] that all goals share."""

@@ -52,17 +52,40 @@ HAND = {
     "total_steps": 500_000, "num_envs": 64, "gradient_steps": 2, "learning_starts": 9_600, "batch_size": 1024,
     "depth": 3, "gamma": 0.98, "normalize": True, "action_l2": 1.0, "clip_values": True, **EXPLORING,
 }  # fmt: skip
+# A grid needs a small network, and a discount low enough that one step more or less shows in the values. Short rollouts
+# make many updates of few steps, each of which propagates values one step further; PQN, which learns of one goal from
+# each step, needs the returns of whole rollouts.
+SMALL = {
+    "total_steps": 500_000, "rollout_steps": 8, "minibatch_size": 128, "learning_rate": 3e-3, "gamma": 0.9,
+    "width": 128, "depth": 2,
+}  # fmt: skip
+SMALL_PPO = {
+    "total_steps": 500_000, "rollout_steps": 32, "minibatch_size": 256, "learning_rate": 1e-3, "gamma": 0.95,
+    "width": 128, "epochs": 2,
+}  # fmt: skip
+GRID: dict[str, dict[str, Any]] = {
+    "leo": SMALL,
+    "pqn": SMALL | {"rollout_steps": 32, "td_lambda": 0.9, "epochs": 2},
+    "pqn-her": SMALL | {"minibatch_size": 256, "epochs": 2, "random_share": 0.5},
+    "ppo": SMALL_PPO | {"epochs": 4},
+    "dual-leo-pqn": SMALL,
+    "dual-leo-ppo": SMALL_PPO | {"teacher_minibatch_size": 128, "teacher_depth": 2},
+}
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "leo": {},
+    "pqn": {"minibatch_size": 256},
+    "pqn-her": {"minibatch_size": 2048},
+    "ppo": {},
+    "dual-leo-pqn": {},
+    "dual-leo-ppo": {},
+}
+PUBLISHED_RUNS: dict[str, dict[str, Any]] = {
+    "gridworld": {"total_steps": 10_000_000, "one_hot": False},
+    "craftax": {"total_steps": 1_000_000_000},
+}
 BITFLIP = {"total_steps": 100_000, "batch_size": 128, "learning_rate": 0.001, "depth": 1, "gamma": 0.98}
 PRESETS = (
-    # A grid needs a small network, and a discount low enough that one step more or less shows in the values. Short
-    # rollouts make many updates of few steps, each of which propagates values one step further.
-    Preset(
-        "leo", "default", "gridworld",
-        {
-            "total_steps": 500_000, "rollout_steps": 8, "minibatch_size": 128, "learning_rate": 3e-3, "gamma": 0.9,
-            "width": 128, "depth": 2,
-        },
-    ),
+    *(Preset(agent, "default", "gridworld", settings) for agent, settings in GRID.items()),
     *(Preset(agent, "default", "manipulation", settings) for agent, settings in ROBOTS.items()),
     *(
         Preset(agent, "default", "GC-PandaReach-v0", settings | {"total_steps": 20_000})
@@ -70,9 +93,12 @@ PRESETS = (
     ),
     Preset("her-ddpg", "default", "GC-HandReach-v0", HAND),
     Preset("reengage-ddpg", "default", "GC-HandReach-v0", HAND | {"alpha": 2e-5}),
-    # Published size (arXiv 2605.23551, table of hyperparameters).
-    Preset("leo", "paper", "gridworld", {"num_envs": 1024, "total_steps": 10_000_000, "one_hot": False}),
-    Preset("leo", "paper", "craftax", {"num_envs": 1024, "total_steps": 1_000_000_000}),
+    # Published sizes (arXiv 2605.23551, table of hyperparameters); what is not named here is the agents' default.
+    *(
+        Preset(agent, "paper", scope, {"num_envs": 1024, **run, **settings})
+        for scope, run in PUBLISHED_RUNS.items()
+        for agent, settings in PUBLISHED.items()
+    ),
     _seek("her-ddpg", 5, 12_000, 512, 0.001),
     _seek("her-ddpg", 10, 50_000, 256, 0.0005),
     _seek("her-ddpg", 20, 400_000, 256, 0.0005),

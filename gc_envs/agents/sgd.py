@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import optax
 
+from gc_envs.agents import sharding
 from gc_envs.agents.types import Array, TrainState
 
 LossFn = Callable[[Any, Any, Any], tuple[Array, Any]]  # (params, batch_stats, minibatch) -> (loss, new batch_stats)
@@ -30,20 +31,20 @@ def minibatch_epochs(
         loss: The function to minimise; its gradient is taken with respect to the first argument.
         data: Pytree with [S, ...] on every leaf.
         epochs: Passes over `data`.
-        minibatch_size: B, a divisor of S.
+        minibatch_size: B, a divisor of S. Of D devices, each has S / D samples and takes B / D of them at a time.
 
     Returns:
-        The network after, and the mean of the losses.
+        The network after, and the mean of this device's losses.
     """
 
     def step(train: TrainState, rows: Array) -> tuple[TrainState, Array]:
         minibatch = jax.tree.map(lambda x: x[rows], data)
         gradient = jax.value_and_grad(loss, has_aux=True)
         (value, batch_stats), gradients = gradient(train.params, train.batch_stats, minibatch)
-        updates, opt_state = optimizer.update(gradients, train.opt_state, train.params)
+        updates, opt_state = optimizer.update(sharding.mean(gradients), train.opt_state, train.params)
         return TrainState(optax.apply_updates(train.params, updates), batch_stats, opt_state), value
 
     size = len(jax.tree.leaves(data)[0])
     order = jax.vmap(lambda key: jax.random.permutation(key, size))(jax.random.split(key, epochs))
-    train, losses = jax.lax.scan(step, train, order.reshape(-1, minibatch_size))
+    train, losses = jax.lax.scan(step, train, order.reshape(-1, sharding.own_size(minibatch_size)))
     return train, losses.mean()

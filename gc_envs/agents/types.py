@@ -71,6 +71,7 @@ class Learner(Protocol):
     config: Any
     num_updates: int  # of the whole run
     steps_per_update: int  # environment steps, over all environments
+    specs: Any  # how the state lies on several devices: a prefix of its tree with leaves of `sharding`
 
     def init(self, key: Array) -> Any:
         """Return the state before the first update; `key` (typed) is consumed."""

@@ -3,7 +3,7 @@
 import functools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional
@@ -35,6 +35,10 @@ class TrainArguments:
     resume: bool = False
     """Continue from the newest checkpoint of --run-dir; the other flags are those of its start, and only --total-steps
     may be larger."""
+    devices: int | None = None
+    """Divide the environments among this many devices (one by default; all of them with --distributed)."""
+    distributed: bool = False
+    """Train together with other processes, of this or other machines, that run the same command."""
     options: Annotated[TrainOptions, tyro.conf.arg(name="evaluation and log")] = field(default_factory=TrainOptions)
     """These flags change nothing of what is learned."""
 
@@ -51,6 +55,10 @@ def train(argv: list[str]) -> None:
         description = f"{TrainArguments.__doc__} {more}\n\nAgents: {', '.join(LEARNERS)}."
         parse(TrainArguments, args=help_alone(argv), description=description)
     first, _ = parse(TrainArguments, args=without_help, add_help=False, return_unknown_args=True)
+    if first.distributed:  # before anything computes
+        from gc_envs.agents.distributed import initialize
+
+        initialize()
     env_kwargs = parse_env_kwargs(first.env_id, first.env_kwargs)
     config_class = get_learner(first.agent).config_class
     defaults = config_class(**preset(first.agent, first.preset, first.env_id, env_kwargs))
@@ -61,10 +69,15 @@ def train(argv: list[str]) -> None:
     ) -> None:
         from gc_envs.training.train import train_run, train_runs
 
-        function = train_run if given.seeds is None else functools.partial(train_runs, seeds=given.seeds)
-        function(
-            given.agent, given.env_id, config, env_kwargs=env_kwargs, options=given.options, run_dir=given.run_dir,
-            resume=given.resume, lengthen=any(word.startswith(("--total-steps", "--total_steps")) for word in argv),
-        )  # fmt: skip
+        shared: dict[str, Any] = {
+            "env_kwargs": env_kwargs, "options": given.options, "run_dir": given.run_dir, "resume": given.resume,
+            "lengthen": any(word.startswith(("--total-steps", "--total_steps")) for word in argv),
+        }  # fmt: skip
+        if given.seeds is None:
+            train_run(given.agent, given.env_id, config, devices=given.devices, **shared)
+        elif given.devices not in (None, 1) or given.distributed:
+            raise ValueError("--seeds trains on one device: give either it or --devices and --distributed")
+        else:
+            train_runs(given.agent, given.env_id, config, seeds=given.seeds, **shared)
 
     parse(run, args=help_alone(argv), description=TrainArguments.__doc__)

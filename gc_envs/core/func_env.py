@@ -32,7 +32,7 @@ class FuncGoalEnv:
         task: The task.
         horizon: The number of steps after which an episode is truncated.
         on_success: What reaching the desired goal does.
-        pool: The number of start states that `reset_where` computes at a time.
+        pool: The number of start states that `reset_where` computes at a time; default `default_pool` of N.
         checks_discrete: Whether a discrete action out of range makes its step diverge; without, it must be in range.
             The check keeps the state before the step, which for Craftax is large.
     """
@@ -40,7 +40,7 @@ class FuncGoalEnv:
     task: Task[Any]
     horizon: int
     on_success: OnSuccess
-    pool: int = 1
+    pool: int | None = None
     checks_discrete: bool = False
 
     @property
@@ -150,6 +150,8 @@ class FuncGoalEnv:
             The states, and the observations (None if none were given).
         """
 
+        pool = self.pool or default_pool(mask.shape[0])
+
         def reset(index: Array) -> Any:
             keys = envs.key.at[index].get(mode="clip")
             if desired is None or given is None:
@@ -164,7 +166,7 @@ class FuncGoalEnv:
         def reset_batch(carry: tuple[EnvState, Any, Array]) -> tuple[EnvState, Any, Array]:
             envs, observation, waiting = carry
             # The first `pool` waiting environments. Unused slots point one past the end, where writes are dropped.
-            index = jnp.nonzero(waiting, size=self.pool, fill_value=mask.shape[0])[0]
+            index = jnp.nonzero(waiting, size=pool, fill_value=mask.shape[0])[0]
             fresh = reset(index)
             envs = jax.tree.map(lambda old, new: _write(old, new, index), envs, fresh)
             if observation is not None:

@@ -41,6 +41,7 @@ class _GoalSubset(Task[State]):
         self.on_success, self.backend = task.on_success, task.backend
         self.render_fps, self.renders_history = task.render_fps, task.renders_history
         self.one_hot_spec = task.one_hot_spec
+        self.goal_mask = None if task.goal_mask is None else task.goal_mask.take(positions)
         self.compiler_options = task.compiler_options
         self.goals = task.goals.restrict(positions)
         self._kept = np.array(positions)

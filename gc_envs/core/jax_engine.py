@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 from gc_envs.core.engine import Report, Rules, StepReport, check_arrays, map_leaves, reset_envs, set_goals, step_envs
 from gc_envs.core.episode import EnvState, OnSuccess
 from gc_envs.core.forking import check_fork
-from gc_envs.core.func_env import FuncGoalEnv, default_pool
+from gc_envs.core.func_env import FuncGoalEnv
 from gc_envs.core.history import History
 from gc_envs.core.task import Task
 
@@ -46,9 +46,7 @@ class JaxEngine:
     ) -> None:
         check_fork()
         # NumPy's actions were checked before; arrays on a device are not waited for.
-        self.env = FuncGoalEnv(
-            task, horizon, on_success, pool or default_pool(num_envs), checks_discrete=array != "numpy"
-        )
+        self.env = FuncGoalEnv(task, horizon, on_success, pool, checks_discrete=array != "numpy")
         self.rules, self.array, self.device = rules, array, device
         self.envs: EnvState | None = None
         self.done: Any = np.zeros(num_envs, bool)

@@ -14,7 +14,7 @@ import numpy as np
 from gc_envs.core.arrays import Array
 from gc_envs.core.batch_simulator import BatchSimulator
 from gc_envs.core.goals import GoalSpace
-from gc_envs.core.one_hot import OneHotSpec
+from gc_envs.core.one_hot import GoalMask, OneHotSpec
 
 State = TypeVar("State")
 
@@ -36,6 +36,8 @@ class Task(ABC, Generic[State]):
         backend: What computes the dynamics; environments name it in their metadata.
         one_hot_spec: The categories of an integer observation, for networks that one-hot encode them; None where the
             observation has none.
+        goal_mask: Finite goals as masks over the one-hot observation; None where networks tell goals apart by their
+            index alone.
         compiler_options: The options for the outermost `jax.jit` around this task's functions.
     """
 
@@ -48,6 +50,7 @@ class Task(ABC, Generic[State]):
     renders_history: bool = False
     backend: str = "jax"
     one_hot_spec: OneHotSpec | None = None
+    goal_mask: GoalMask | None = None
     compiler_options: dict[str, Any] | None = None
 
     @abstractmethod

@@ -13,6 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from gc_envs.core.one_hot import GoalMask, OneHotSpec
 from gc_envs.craftax.scalars import ARMOUR, CLASSIC_RESOURCES, CLASSIC_TOOLS, RESOURCES, categories, scalar_classes
 from gc_envs.craftax.variants import DIRECTIONS, Variant
 from gc_envs.craftax.view import blocks_and_items, neighbour_cells, neighbour_offsets, visible_mobs
@@ -111,6 +112,25 @@ def goal_table(variant: Variant) -> GoalTable:
         low=np.asarray([row.low for row in rows], np.int32),
         high=np.asarray([row.high for row in rows], np.int32),
     )
+
+
+def goal_mask(variant: Variant, spec: OneHotSpec) -> GoalMask:
+    """Return the goals as masks over the one-hot observation with the categories `spec`."""
+    table, names = goal_table(variant), goal_input_names(variant)
+    cells = dict(zip((direction for direction, _ in DIRECTIONS), neighbour_cells(variant).tolist(), strict=True))
+    num_goals, num_scalars = len(table.names), len(spec.scalars)
+    scalars = np.zeros((num_goals, spec.num_scalar_classes), np.float32)
+    cell = np.full(num_goals, variant.num_cells, np.int32)
+    channel = np.zeros(num_goals, np.int32)
+    for goal, (index, low, high) in enumerate(zip(table.input, table.low, table.high, strict=True)):
+        if index < num_scalars:
+            first = spec.first_class(index)
+            scalars[goal, first + low : first + high + 1] = 1
+            continue
+        kind, *mob, direction = names[index].split("/")
+        cell[goal] = cells[direction]
+        channel[goal] = spec.first_channel(kind) + (int(mob[0]) if mob else low)
+    return GoalMask(scalars, cell, channel)
 
 
 def achieved(variant: Variant, state: State) -> Array:

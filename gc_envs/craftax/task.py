@@ -13,7 +13,7 @@ from gc_envs.core.forking import check_fork
 from gc_envs.core.goals import FiniteGoals
 from gc_envs.core.task import Task
 from gc_envs.craftax.goal_words import describe
-from gc_envs.craftax.goals import achieved, goal_table
+from gc_envs.craftax.goals import achieved, goal_mask, goal_table
 from gc_envs.craftax.observation import compact, make_one_hot_spec, observation_space, symbolic
 from gc_envs.craftax.variants import get_variant
 
@@ -49,8 +49,9 @@ class CraftaxTask(Task):
         self.action_space = gymnasium.spaces.Discrete(self.variant.num_actions)
         self.horizon = self.variant.horizon
         self.goals = FiniteGoals(goal_table(self.variant).names)
-        # The other observations hold no categories, and networks take them as they are.
-        self.one_hot_spec = make_one_hot_spec(self.variant) if observation == "compact" else None
+        if observation == "compact":  # the others hold no categories, and networks take them as they are
+            self.one_hot_spec = make_one_hot_spec(self.variant)
+            self.goal_mask = goal_mask(self.variant, self.one_hot_spec)
 
     def reset(self, key: Array) -> State:
         """Return a new world sampled with `key`, as Craftax's EnvState."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from gc_envs.core.forking import check_fork
 from gc_envs.core.goals import FiniteGoals
-from gc_envs.core.one_hot import OneHotSpec
+from gc_envs.core.one_hot import GoalMask, OneHotSpec
 from gc_envs.core.task import Task
 
 MOVES = np.array([[0, -1], [0, 1], [-1, 0], [1, 0]], np.int32)  # left, right, up, down as (row, column)
@@ -60,6 +60,8 @@ class GridworldTask(Task[GridState]):
         self.goals = FiniteGoals([f"position/{row}-{column}" for row, column in self.cells], exclude_achieved=True)
         self.observation_space = gymnasium.spaces.Box(0, size - 1, (2,), np.float32)
         self.one_hot_spec = OneHotSpec(scalars=(("row", size), ("column", size)))
+        nowhere = np.zeros(len(self.cells), np.int32)  # there is no map
+        self.goal_mask = GoalMask(self.one_hot_spec.one_hot_scalars(self.cells), nowhere, nowhere)
 
     def reset(self, key: jax.Array) -> GridState:
         return GridState(jnp.asarray(self.start))

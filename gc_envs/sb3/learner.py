@@ -9,6 +9,7 @@ import gymnasium
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor
 
+from gc_envs.agents.fitting import use_instead
 from gc_envs.core.goals import PointSetGoals
 from gc_envs.core.task import Task
 from gc_envs.core.vector_env import GoalVectorEnv
@@ -21,10 +22,6 @@ from gc_envs.sb3.vec_env import SB3VecEnv
 from gc_envs.training.run_dir import RunDir, open_run, trained_arrays
 
 # Agents to use instead, by the kind of actions that an algorithm needs and does not get.
-ALTERNATIVES: dict[type[gymnasium.Space], str] = {
-    gymnasium.spaces.Box: "her-dqn, reengage-dqn",
-    gymnasium.spaces.Discrete: "her-ddpg, her-td3, her-sac, her-tqc or reengage-ddpg",
-}
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,12 @@ class SB3Learner:
         self.config.modify_losses(model, self.task)
         return model, envs
 
-    def trainer(self, runs: Sequence[RunDir]) -> SB3Trainer:
+    def check_machine(self, devices: int, runs: int = 1) -> None:
+        """Raise ValueError for more than one device."""
+        if devices != 1:
+            raise ValueError(f"{self.name} trains on one device, not on {devices}; agents in JAX can use several: leo")
+
+    def trainer(self, runs: Sequence[RunDir], devices: int = 1) -> SB3Trainer:
         """Return the learner as a training run that has not begun; the only one of `runs` says where its files are."""
         (run,) = runs
         return SB3Trainer(self.build, self.task, self.total_steps, run, self.config.threads)
@@ -128,10 +130,10 @@ def _check_spaces(algorithm: Algorithm, task: Task) -> None:
     """Raise ValueError if `algorithm` cannot use the actions, observations or goals of `task`."""
     name, kind = algorithm.name, type(task).__name__
     if algorithm.needs_point_sets and not isinstance(task.goals, PointSetGoals):
-        raise ValueError(f"{name} needs goals that are sets of points, {kind} has others; use reengage-ddpg")
+        raise ValueError(f"{name} needs goals that are sets of points, {kind} has others; {use_instead(task)}")
     if not isinstance(task.action_space, algorithm.action_kind):
-        wanted, others = algorithm.action_kind.__name__, ALTERNATIVES[algorithm.action_kind]
-        raise ValueError(f"{name} needs {wanted} actions, {kind} has {task.action_space}; use {others}")
+        wanted = algorithm.action_kind.__name__
+        raise ValueError(f"{name} needs {wanted} actions, {kind} has {task.action_space}; {use_instead(task)}")
     if not isinstance(task.observation_space, gymnasium.spaces.Box):
         raise ValueError(f"{name} needs observations that are one array, not {task.observation_space}")
 

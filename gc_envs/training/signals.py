@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -22,6 +22,14 @@ class Interrupted(Exception):
         self.signum = signum
 
 
+_open: list[list[int]] = []  # what the `catch_signals` of this process have caught, the innermost last
+
+
+def caught_signals() -> list[int]:
+    """Return the list of the innermost `catch_signals`, to which a signal to another process may be added."""
+    return _open[-1] if _open else []
+
+
 @contextmanager
 def catch_signals() -> Iterator[list[int]]:
     """Collect SIGINT and SIGTERM in a list instead of stopping the program; a second one of a kind stops it."""
@@ -32,14 +40,14 @@ def catch_signals() -> Iterator[list[int]]:
         caught.append(signum)
         signal.signal(signum, before[signal.Signals(signum)])
 
-    try:
+    with suppress(ValueError):  # outside the main thread, signals stay with whoever handles them
         for signum in STOPPING:
             signal.signal(signum, catch)
-    except ValueError:  # outside the main thread, signals stay with whoever handles them
-        yield caught
-        return
+    _open.append(caught)
     try:
         yield caught
     finally:
-        for signum in STOPPING:
-            signal.signal(signum, before[signum])
+        _open.pop()
+        with suppress(ValueError):
+            for signum in STOPPING:
+                signal.signal(signum, before[signum])

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from gc_envs.agents import get_learner, load_agent
 from gc_envs.agents.config import check_ranges
+from gc_envs.agents.distributed import default_devices, follow, is_follower, lead
 from gc_envs.evaluation.evaluate import SAMPLED_EPISODES, Evaluation, Evaluator
 from gc_envs.evaluation.plots import plot_learning_curve
 from gc_envs.evaluation.table import format_table, save_json
@@ -37,7 +38,8 @@ def train_run(
     run_dir: Path | str | None = None,
     resume: bool = False,
     lengthen: bool = True,
-) -> Policy:
+    devices: int | None = None,
+) -> Policy | None:
     """Train an agent in a run folder, evaluate every goal, plot the learning curve and record a video.
 
     Args:
@@ -49,9 +51,11 @@ def train_run(
         run_dir: The run folder; by default a new one under `runs/`.
         resume: Whether to go on from the newest checkpoint of `run_dir`, or from the start if it has none.
         lengthen: Whether a run that is resumed may be given a larger `total_steps` than it was started with.
+        devices: The number of devices that the environments are divided among, which may change from resumption to
+            resumption; by default one, or all of several processes.
 
     Returns:
-        The trained agent.
+        The trained agent; of several processes (`agents.distributed`), the first one returns it, and the others None.
 
     Raises:
         RunError: The folder holds a run and `resume` is False, or the run was started with other settings.
@@ -61,7 +65,15 @@ def train_run(
     """
     folder = _folder(agent, env_id, run_dir, resume=resume)
     learner, wanted = build_run(agent, env_id, config, env_kwargs or {}, folder)
-    (policy,) = _train(learner, [wanted], options or TrainOptions(), resume=resume, lengthen=lengthen)
+    devices = default_devices() if devices is None else devices
+    learner.check_machine(devices)
+    if is_follower():
+        follow(learner.trainer([wanted], devices))
+        return None
+    with lead():
+        (policy,) = _train(
+            learner, [wanted], options or TrainOptions(), resume=resume, lengthen=lengthen, devices=devices
+        )  # fmt: skip
     return policy
 
 
@@ -113,6 +125,7 @@ def train_runs(
         raise RunError(f"{folder} is a run itself; name a folder for the run folders")
     check_ranges(dataclasses.replace(config, seed=config.seed + seeds - 1))
     learner, first = build_run(agent, env_id, config, env_kwargs or {}, folder)
+    learner.check_machine(devices=1, runs=seeds)
     wanted = [
         dataclasses.replace(first, folder=folder / f"seed-{seed}", config={**first.config, "seed": seed})
         for seed in range(config.seed, config.seed + seeds)
@@ -132,7 +145,7 @@ def _folder(agent: str, env_id: str, run_dir: Path | str | None, *, resume: bool
 
 def _train(
     learner: TrainableLearner, wanted: Sequence[RunDir], options: TrainOptions, *, resume: bool, lengthen: bool,
-    many: bool = False,
+    many: bool = False, devices: int = 1,
 ) -> list[Policy]:  # fmt: skip
     """Train, evaluate, plot and record runs that differ only in their seed and folder.
 
@@ -143,6 +156,7 @@ def _train(
         resume: See `train_run`.
         lengthen: See `train_run`.
         many: Whether they were asked for by a number of seeds, so that their folders are in one of their own.
+        devices: See `train_run`.
     """
     check_installed(options)
     console, config = Console(stderr=True), learner.config
@@ -165,7 +179,7 @@ def _train(
         return results[policy.run.folder]
 
     with open_wandb(shown, options, many=many) as trackers:
-        policies, diverged = _train_groups(learner, left, options, evaluate, trackers)
+        policies, diverged = _train_groups(learner, left, options, evaluate, trackers, devices)
         for run in shown:
             if run.folder not in policies and run.is_finished(learner.total_steps):
                 policies[run.folder] = load_agent(run.folder)
@@ -179,7 +193,7 @@ def _train(
 
 def _train_groups(
     learner: TrainableLearner, runs: Sequence[RunDir], options: TrainOptions, evaluate: Evaluate,
-    trackers: Mapping[Path, Sequence[Tracker]],
+    trackers: Mapping[Path, Sequence[Tracker]], devices: int,
 ) -> tuple[dict[Path, Policy], list[str]]:  # fmt: skip
     """Train runs to the end; return policies by their folders, and what is to be said about those that diverged."""
     policies: dict[Path, Policy] = {}
@@ -191,7 +205,7 @@ def _train_groups(
             rounded = f"total_steps={asked:,} is rounded to {learner.total_steps:,}"
             console.print(f"{rounded}, a whole number of rollouts", highlight=False)
         try:
-            trained = train(learner.trainer(group.runs), group, options, evaluate, trackers)
+            trained = train(learner.trainer(group.runs, devices), group, options, evaluate, trackers)
             policies |= {run.folder: policy for run, policy in zip(group.runs, trained, strict=True)}
         except Diverged as error:
             diverged.append(str(error))

@@ -98,7 +98,10 @@ class TrainableLearner(Protocol):
     def total_steps(self) -> int:
         """Environment steps of the whole run."""
 
-    def trainer(self, runs: Sequence[RunDir]) -> Trainer:
+    def check_machine(self, devices: int, runs: int = 1) -> None:
+        """Raise ValueError if so many runs at once cannot be trained on so many devices, or do not fit their memory."""
+
+    def trainer(self, runs: Sequence[RunDir], devices: int = 1) -> Trainer:
         """Return the learner as runs that have not begun; each says what its seed is, and where its files are."""
 
     def acting_arrays(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

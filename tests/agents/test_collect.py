@@ -13,7 +13,7 @@ from gc_envs.core.goal_subset import restrict
 
 def rollout(task, script, *, num_envs=1, forgetting=1.0, seen_only=False):
     """Actors and transitions after `script`, actions [T], in every environment, from the start of an episode."""
-    env = training_env(task, num_envs)
+    env = training_env(task)
     actors = init_actors(env, jax.random.key(0), num_envs)
     episode = actors.envs.episode
     actors = actors._replace(envs=actors.envs._replace(episode=episode._replace(clock=jnp.zeros_like(episode.clock))))
@@ -31,7 +31,7 @@ def rollout(task, script, *, num_envs=1, forgetting=1.0, seen_only=False):
 
 
 def test_environments_start_at_different_times_of_their_episodes(grid_task):
-    clock = init_actors(training_env(grid_task, 64), jax.random.key(0), 64).envs.episode.clock
+    clock = init_actors(training_env(grid_task), jax.random.key(0), 64).envs.episode.clock
     assert 0 <= clock.min() < clock.max() < grid_task.horizon
     assert len(np.unique(clock)) > 16
 
@@ -81,7 +81,7 @@ def test_counters_forget_once_per_rollout():
 def test_counters_agree_with_a_plain_loop_over_the_rollout():
     """Many environments, several goals, random actions: the same numbers from the transitions, read one by one."""
     task = ChainTask(horizon=3)
-    env = training_env(task, 6)
+    env = training_env(task)
     actors = init_actors(env, jax.random.key(3), 6)
     act = lambda key, observation, goal: (jax.random.randint(key, (6,), 0, 2), ())  # noqa: E731
     after, t = collect(env, actors, jax.random.key(4), act, 40, forgetting=1.0, seen_only=False)

@@ -10,6 +10,7 @@ import pytest
 
 from gc_envs.agents import jax_trainer
 from gc_envs.agents.jax_trainer import JaxTrainer
+from gc_envs.agents.sharding import REPLICATED
 from gc_envs.agents.types import Metrics
 from gc_envs.training.checkpoint import RunError
 from gc_envs.training.run_dir import RunDir
@@ -21,7 +22,7 @@ class Counter:
     """A learner whose state is the number of its updates; it acts with that number."""
 
     task, config = SimpleNamespace(compiler_options=None), None
-    num_updates, steps_per_update = 20, STEPS
+    num_updates, steps_per_update, specs = 20, STEPS, REPLICATED
 
     def __init__(self):
         self.traced = 0

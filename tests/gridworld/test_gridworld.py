@@ -1,9 +1,10 @@
-"""The Gridworld: its map, the cells that can be reached, its moves and its frames."""
+"""The Gridworld: its map, the cells that can be reached, its moves, its goals as masks, and its frames."""
 
 import jax
 import numpy as np
 import pytest
 
+from gc_envs.core.goal_subset import restrict
 from gc_envs.gridworld.task import GridState, GridworldTask, make_walls, reachable
 from gc_envs.registration import make_task
 
@@ -83,6 +84,16 @@ def test_one_goal_holds_everywhere_and_is_where_the_agent_is(grid_task):
         state = GridState(np.asarray(cell, np.int32))
         assert np.flatnonzero(grid_task.achieved(state)).tolist() == [index]
         np.testing.assert_array_equal(grid_task.observe(state), cell)
+
+
+def test_the_mask_of_a_goal_is_its_cell_as_it_is_observed(grid_task):
+    cells, spec, mask = grid_task.cells, grid_task.one_hot_spec, grid_task.goal_mask
+    expected = np.zeros((len(cells), 10))
+    expected[np.arange(len(cells)), cells[:, 0]] = expected[np.arange(len(cells)), 5 + cells[:, 1]] = 1
+    np.testing.assert_array_equal(mask.scalars, expected)
+    np.testing.assert_array_equal(spec.one_hot_scalars(np.float32(cells)), expected)
+    kept = [7, 0, 3]
+    np.testing.assert_array_equal(restrict(grid_task, kept).goal_mask.scalars, expected[kept])
 
 
 def test_starts_in_the_centre_and_never_samples_it_as_a_goal(grid_task):

@@ -136,8 +136,8 @@ def test_a_run_of_several_environments_resumes_bitwise(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["her-sac", "GC-Gridworld-v0"], "needs Box actions, GridworldTask has Discrete(4); use her-dqn"),
-        (["her-dqn", "GC-ContinuousSeek-v0"], "use her-ddpg, her-td3, her-sac, her-tqc or reengage-ddpg"),
+        (["her-sac", "GC-Gridworld-v0"], "needs Box actions, GridworldTask has Discrete(4); use leo, pqn, "),
+        (["her-dqn", "GC-ContinuousSeek-v0"], "use her-ddpg, her-td3, her-sac, her-tqc, reengage-ddpg"),
         (["her-ddpg", "GC-DriveSeek-v0"], "use multi-reengage, or her_goals=0"),
         (["multi-reengage", "GC-ContinuousSeek-v0"], "needs goals that are sets of points"),
         (["reengage-ddpg", "GC-ContinuousSeek-v0", "--alpha", "-1"], "alpha must be at least 0, got -1.0"),

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from tiny_run import SETTINGS, contents, final_state
+from tiny_run import contents, final_state, settings
 
 from gc_envs.cli import main
 from gc_envs.cli.sweep import parse_seeds
@@ -27,9 +27,9 @@ from gc_envs.training.sweep_progress import SweepProgress
 LONG = 64_000  # steps of a run that is to be interrupted
 
 
-def words(run_dir, *flags, **settings):
+def words(run_dir, *flags, **changes):
     """Arguments of `gc-envs` for a sweep of tiny runs; `width="16,32"` sets a setting."""
-    given = {name.removeprefix("--").replace("-", "_"): value for name, value in SETTINGS.items()} | settings
+    given = settings() | changes
     env_kwargs = given.pop("env_kwargs")
     pairs = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
     return [

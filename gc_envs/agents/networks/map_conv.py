@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 
 from gc_envs.agents.networks.norm import InputNorm
-from gc_envs.core.one_hot import OneHotSpec
+from gc_envs.core.one_hot import GoalMask, OneHotSpec
 
 Array = jax.Array
 
@@ -20,45 +20,59 @@ class MapConv(nn.Module):
     """A 3x3 convolution (SAME) over the normalised one-hot maps of a compact observation, to [B, H, W, F].
 
     Each cell's block, item and light fall into one of J kinds, so the convolution over C channels is a sum of 9 rows
-    of a [9, J, F] table; the few visible mobs are added where they stand.
+    of a [9, J, F] table; the few visible mobs are added where they stand. With `goals`, their masks are C channels
+    more, of which one number is not zero.
     """
 
     spec: OneHotSpec
     features: int  # F
+    goals: GoalMask | None = None  # masks of the goals that the network is conditioned on
+    normalize: bool = True
 
     @nn.compact
-    def __call__(self, observation: dict[str, Array], train: bool) -> Array:
+    def __call__(self, observation: dict[str, Array], train: bool, goal: Array | None = None) -> Array:
+        """Return the convolution, before any activation.
+
+        Args:
+            observation: Compact observations [B].
+            train: Whether to update the normalisation statistics.
+            goal: Indices [B] into `goals`.
+        """
         spec = self.spec
         kinds = cell_kinds(spec)  # [J, C]
-        first_mob = _first_channel(spec, "mob_map")
         kind = cell_kind(spec, observation)  # [B, H, W]
         mobs = observation["mobs"].astype(jnp.int32)
         batch, cells = kind.shape[0], spec.height * spec.width
+        cell, channel = mobs[..., 0], spec.first_channel("mob_map") + mobs[..., 1]  # [B, M], of single numbers
+        if self.goals is not None:
+            kinds = np.pad(kinds, ((0, 0), (0, spec.num_channels)))
+            cell = jnp.concatenate([cell, jnp.asarray(self.goals.cell)[goal][:, None]], axis=1)
+            goal_channel = spec.num_channels + jnp.asarray(self.goals.channel)[goal]
+            channel = jnp.concatenate([channel, goal_channel[:, None]], axis=1)
 
-        kind_share = jnp.zeros(len(kinds)).at[kind.reshape(-1)].add(1.0) / (batch * cells)
-        visible = (mobs[..., 0] < cells).astype(jnp.float32)
-        mean = kind_share @ kinds
-        mean = mean.at[first_mob + mobs[..., 1].reshape(-1)].add(visible.reshape(-1) / (batch * cells))
-        # One-hot inputs are their own squares.
-        multiplier, shift = InputNorm(name="norm")(mean, mean, train)
-
-        fan_in = nn.initializers.lecun_normal()
-        kernel = self.param("kernel", fan_in, (3, 3, spec.num_channels, self.features)).reshape(9, -1, self.features)
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), (3, 3, kinds.shape[1], self.features))
+        kernel = kernel.reshape(9, -1, self.features)
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
-        table = jnp.einsum("jc,tcf->tjf", kinds, kernel * multiplier[:, None])  # [9, J, F]
-        constant = jnp.einsum("c,tcf->tf", shift, kernel)
-        out = jnp.einsum("hwt,tf->hwf", _taps_inside(spec), constant) + bias
+        if self.normalize:
+            kind_share = jnp.zeros(len(kinds)).at[kind.reshape(-1)].add(1.0) / (batch * cells)
+            visible = (cell < cells).astype(jnp.float32)
+            mean = (kind_share @ kinds).at[channel.reshape(-1)].add(visible.reshape(-1) / (batch * cells))
+            # One-hot inputs are their own squares.
+            multiplier, shift = InputNorm(name="norm")(mean, mean, train)
+            constant = jnp.einsum("c,tcf->tf", shift, kernel)
+            kernel = kernel * multiplier[:, None]
+            bias = jnp.einsum("hwt,tf->hwf", _taps_inside(spec), constant) + bias
 
         # Padding is zero after normalisation: kind J is a row of zeros.
         padded = jnp.pad(kind, ((0, 0), (1, 1), (1, 1)), constant_values=len(kinds))
-        table = jnp.pad(table, ((0, 0), (0, 1), (0, 0)))
+        table = jnp.pad(jnp.einsum("jc,tcf->tjf", kinds, kernel), ((0, 0), (0, 1), (0, 0)))  # [9, J + 1, F]
+        out = bias
         for tap in range(9):
             row, column = divmod(tap, 3)
             out = out + table[tap][padded[:, row : row + spec.height, column : column + spec.width]]
 
-        target = jnp.asarray(_tap_targets(spec))[mobs[..., 0]]  # [B, M, 9] cell that each tap of a mob's cell feeds
-        mob_table = (kernel * multiplier[:, None])[:, first_mob : first_mob + spec.num_mob_types]
-        values = jnp.moveaxis(mob_table, 0, 1)[mobs[..., 1]]  # [B, M, 9, F]
+        target = jnp.asarray(_tap_targets(spec))[cell]  # [B, M, 9], the cell that each tap of a number's cell feeds
+        values = jnp.moveaxis(kernel, 0, 1)[channel]  # [B, M, 9, F]
         flat = jnp.where(target < cells, jnp.arange(batch)[:, None, None] * cells + target, batch * cells)
         out = out.reshape(batch * cells, self.features).at[flat].add(values, mode="drop")
         return out.reshape(batch, spec.height, spec.width, self.features)
@@ -75,15 +89,15 @@ def cell_kinds(spec: OneHotSpec) -> np.ndarray:
     for block in range(blocks):
         for other in range(others):
             row = table[block * others + other]
-            row[_first_channel(spec, "block_map") + block] = 1
+            row[spec.first_channel("block_map") + block] = 1
             if "item_map" in channels:
-                row[_first_channel(spec, "item_map") + other] = 1
+                row[spec.first_channel("item_map") + other] = 1
             elif channels["mob_map"] > spec.num_mob_types and other == 0:
-                row[_first_channel(spec, "mob_map") + spec.num_mob_types] = 1
+                row[spec.first_channel("mob_map") + spec.num_mob_types] = 1
             if "light_map" in channels:
-                row[_first_channel(spec, "light_map") + 1] = 1
+                row[spec.first_channel("light_map") + 1] = 1
     if "light_map" in channels:  # the last kind: a dark cell
-        table[-1, _first_channel(spec, "light_map")] = 1
+        table[-1, spec.first_channel("light_map")] = 1
     return table
 
 
@@ -103,12 +117,6 @@ def cell_kind(spec: OneHotSpec, observation: dict[str, Array]) -> Array:
 def _other_kinds(spec: OneHotSpec) -> int:
     """Return how many kinds of cell there are for each kind of block."""
     return dict(spec.maps).get("item_map", 2)
-
-
-def _first_channel(spec: OneHotSpec, name: str) -> int:
-    """Return the channel at which a map begins."""
-    names = [key for key, _ in spec.maps]
-    return sum(channels for _, channels in spec.maps[: names.index(name)])
 
 
 def _taps_inside(spec: OneHotSpec) -> np.ndarray:

@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from gc_envs.agents import sharding
+
 Array = jax.Array
 
 
@@ -25,7 +27,7 @@ class InputNorm(nn.Module):
         """Return the multiplier [n] and the shift [n].
 
         Args:
-            mean: Mean of each input over the batch, [n].
+            mean: Mean of each input over the batch, [n]; of several devices, over the part that each has.
             mean_square: Mean of its square, [n].
             train: Whether to use and to learn from these moments, instead of using the running ones.
         """
@@ -38,6 +40,7 @@ class InputNorm(nn.Module):
         if not train:
             centre, var = running_mean.value, running_var.value
         else:
+            mean, mean_square = sharding.mean((mean, mean_square))
             batch_var = jnp.maximum(mean_square - mean**2, 0.0)
             std, running_std = jnp.sqrt(batch_var + self.epsilon), jnp.sqrt(running_var.value + self.epsilon)
             r = jnp.clip(std / running_std, 1 / self.r_max, self.r_max)
