@@ -175,8 +175,10 @@ WRAPPERS = (
 
 def trained(agent: str, env_id: str, env_kwargs: dict[str, Any], settings: dict[str, Any]) -> dict[str, str]:
     """A short run: the arrays of its last checkpoint, its metrics and its evaluation."""
+    from gc_envs.agents import LEARNERS
     from gc_envs.cli import main
 
+    in_jax = LEARNERS[agent].startswith("gc_envs.agents.")
     flags = [f"--{key.replace('_', '-')}={value}" for key, value in settings.items() if value is not True]
     flags += [f"--{key}" for key, value in settings.items() if value is True]
     pairs = [f"{key}={value}" for key, value in env_kwargs.items()]
@@ -187,29 +189,44 @@ def trained(agent: str, env_id: str, env_kwargs: dict[str, Any], settings: dict[
             code = main([*argv, *(["--env-kwargs", *pairs] if pairs else [])])
         assert code == 0, said.getvalue()
         arrays = load_file(sorted((run / "checkpoints").glob("step_*"))[-1] / "state.safetensors")
-        learned = {n: x for n, x in arrays.items() if agent == "leo" or n.startswith(("weights/", "buffer/"))}
+        learned = {n: x for n, x in arrays.items() if in_jax or n.startswith(("weights/", "buffer/"))}
         floats = sorted(str(Digest().add(x)) for x in learned.values() if x.dtype == np.float32 and x.size > 1)
         with (run / "metrics.csv").open() as file:
             last = list(csv.DictReader(file))[-1]
         evaluation = json.loads((run / "evaluation.json").read_text())
-    metrics = {key: value for key, value in last.items() if key in ("step", "running_success", "loss", "critic_loss")}
+    metrics = {key: value for key, value in last.items() if key in METRICS}
     results = {key: evaluation[key] for key in ("success", "success_last", "return", "per_goal")}
-    if agent == "leo":  # Stable-Baselines3's metrics depend on when, by the clock, they were written
+    if in_jax:  # Stable-Baselines3's metrics depend on when, by the clock, they were written
         results = results | metrics
     return {"arrays": str(Digest().add(floats)), "results": str(Digest().add(json.dumps(results, sort_keys=True)))}
 
 
+METRICS = ("step", "running_success", "loss", "critic_loss", "teacher_loss", "student_loss")
 LEO_GRID = {"total_steps": 20 * 8 * 16, "num_envs": 16, "seed": 2}
+SMALL = {"total_steps": 20 * 4 * 4, "num_envs": 4, "rollout_steps": 4, "minibatch_size": 8, "width": 16, "seed": 2}
+DEEP = {"depth": 2}
+ACTOR_CRITIC = {"actor_depth": 1, "critic_depth": 1}
+TEACHER = {"teacher_minibatch_size": 8, "teacher_depth": 2, "teacher_conv_features": 4}
 LEO_CRAFTAX = {
     "total_steps": 20 * 4 * 4, "num_envs": 4, "rollout_steps": 4, "minibatch_size": 8, "width": 16, "depth": 2,
     "conv_features": 4, "eval_episodes": 1,
 }  # fmt: skip
+CRAFTAX = SMALL | {"conv_features": 4, "eval_episodes": 1}
 SB3 = {
     "total_steps": 140, "learning_starts": 120, "batch_size": 16, "width": 16, "seed": 2, "buffer_size": 1000,
     "threads": 1,
 }  # fmt: skip
 RUNS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     "leo": ("leo", "GC-Gridworld-v0", {"size": 5}, LEO_GRID),
+    "pqn": ("pqn", "GC-Gridworld-v0", {"size": 5}, SMALL | DEEP | {"td_lambda": 0.5}),
+    "pqn-her": ("pqn-her", "GC-Gridworld-v0", {"size": 5}, SMALL | DEEP),
+    "pqn-her-all": ("pqn-her", "GC-Gridworld-v0", {"size": 5}, SMALL | DEEP | {"relabel": "all"}),
+    "ppo": ("ppo", "GC-Gridworld-v0", {"size": 5}, SMALL | ACTOR_CRITIC),
+    "dual-leo-pqn": ("dual-leo-pqn", "GC-Gridworld-v0", {"size": 5}, SMALL | DEEP),
+    "dual-leo-ppo": ("dual-leo-ppo", "GC-Gridworld-v0", {"size": 5}, SMALL | ACTOR_CRITIC | TEACHER),
+    "leo-craftax": ("leo", "GC-Craftax-Classic-v0", {}, LEO_CRAFTAX),
+    "pqn-her-craftax": ("pqn-her", "GC-Craftax-Classic-v0", {}, CRAFTAX | DEEP),
+    "dual-leo-ppo-craftax": ("dual-leo-ppo", "GC-Craftax-Classic-v0", {}, CRAFTAX | ACTOR_CRITIC | TEACHER),
     "her-ddpg": ("her-ddpg", "GC-ContinuousSeek-v0", {"dim": 3}, SB3),
     "her-sac": ("her-sac", "GC-ContinuousSeek-v0", {"dim": 3}, SB3 | {"normalize": True}),
     "her-dqn": ("her-dqn", "GC-BitFlip-v0", {"bits": 6}, SB3),
@@ -249,7 +266,6 @@ def cases() -> dict[str, Callable[[], Any]]:
         found[f"wrapper {name}"] = lambda n=name: wrapped(n)
     for name, run in RUNS.items():
         found[f"run {name}"] = lambda r=run: trained(*r)
-    found["run leo-craftax"] = lambda: trained("leo", "GC-Craftax-Classic-v0", {}, LEO_CRAFTAX)
     return found
 
 

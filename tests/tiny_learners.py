@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from probes import LEFT, RIGHT
 
 from gc_envs.agents import get_learner
@@ -22,6 +23,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dual-leo-ppo": {"actor_depth": 1, "critic_depth": 1, "teacher_depth": 1, "teacher_minibatch_size": 16},
 }
 NAMES = tuple(SETTINGS)
+PARTS = ("leo", "pqn", "ppo")  # of the others; what takes long is tested with the others, and with these if slow
+MOSTLY_WHOLE = [pytest.param(name, marks=pytest.mark.slow) if name in PARTS else name for name in NAMES]
+QUICK = {"xla_backend_optimization_level": 0}  # for `jax.jit`: compiles in half the time
 
 G = 0.9
 LEARNING = {
@@ -50,12 +54,11 @@ def make(agent: str, task: Task, **changes: Any) -> Any:
 def trained(learner: OnPolicy) -> Any:
     """The state after the whole run."""
 
-    @jax.jit
     def run(key: jax.Array) -> Any:
         step = lambda _, state: learner.update(state)[0]  # noqa: E731
         return jax.lax.fori_loop(0, learner.num_updates, step, learner.init(key))
 
-    return run(jax.random.key(0))
+    return jax.jit(run, compiler_options=QUICK)(jax.random.key(0))
 
 
 def cells(count: int) -> jax.Array:

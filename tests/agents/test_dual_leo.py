@@ -10,6 +10,7 @@ from tiny_learners import (
     CLIFF,
     LAST,
     LEARNING,
+    QUICK,
     RANDOM_ACTIONS,
     ROLLOUT,
     assert_best_actions,
@@ -36,7 +37,7 @@ def dual(agent, **changes):
 @pytest.mark.parametrize("agent", NAMES)
 def test_both_learn_from_the_rollout_as_each_would_alone(agent):
     learner = dual(agent)
-    train = learner.init_train(jax.random.key(0), LAST)
+    train = jax.jit(learner.init_train, compiler_options=QUICK)(jax.random.key(0), LAST)
     acted = jax.vmap(lambda *inputs: learner.policy(train, 0, jax.random.key(1), *inputs)[1])
     batch = ROLLOUT._replace(extras=acted(ROLLOUT.observation, ROLLOUT.goal))
     stats = init_goal_stats(GOAL, jnp.ones(3, bool))
@@ -67,7 +68,7 @@ def test_settings_of_both():
 @pytest.mark.parametrize(("share", "part"), [(0.0, "teacher"), (1.0, "student")])
 def test_acts_by_one_alone_where_the_other_has_no_share(share, part):
     learner = dual("dual-leo-pqn", student_share=share)
-    state, alone = jax.jit(learner.init)(jax.random.key(0)), getattr(learner, part)
+    state, alone = jax.jit(learner.init, compiler_options=QUICK)(jax.random.key(0)), getattr(learner, part)
     acting_state, train = learner.acting_state(state), state.train
     own = getattr(acting_state, part)
     np.testing.assert_array_equal(learner.q_values(acting_state, cells(3)), alone.q_values(own, cells(3)))
@@ -86,7 +87,7 @@ def test_acts_by_one_alone_where_the_other_has_no_share(share, part):
 def test_the_values_acted_by_are_a_weighted_mean():
     learner = dual("dual-leo-pqn")
     assert learner.config.student_share == 0.7
-    acting_state = learner.acting_state(jax.jit(learner.init)(jax.random.key(0)))
+    acting_state = learner.acting_state(jax.jit(learner.init, compiler_options=QUICK)(jax.random.key(0)))
     taught = learner.teacher.q_values(acting_state.teacher, cells(3))
     own = learner.student.q_values(acting_state.student, cells(3))
     expected = 0.3 * taught + 0.7 * own
