@@ -37,6 +37,7 @@ NEEDS = {  # mark of a block -> the module that it needs
 PROGRAMS = {"pip", "gc-envs", "pytest", "python", "ruff", "mypy", ".", ".ci/run", "apt-get"}
 RUNS = {
     "README.md": 1,
+    "learners.md": 1,
     "training.md": 4,
     "evaluation.md": 1,
     "pretrained.md": 1,
