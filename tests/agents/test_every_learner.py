@@ -117,7 +117,7 @@ def test_tasks_that_none_can_learn_are_refused_in_one_line(agent):
         ValueError, match="needs a finite goal set and discrete actions; ContinuousSeekTask has BoxGoals"
     ):
         make(agent, seek)
-    with pytest.raises(ValueError, match=r"ContinuousChain has FiniteGoals and Box.*such as her-ddpg"):
+    with pytest.raises(ValueError, match=r"ContinuousChain has FiniteGoals and Box.*use her-ddpg"):
         make(agent, ContinuousChain())
     with pytest.raises(ValueError, match=r"ImageChain has images of \(4, 4, 3\): choose another observation"):
         make(agent, ImageChain())
