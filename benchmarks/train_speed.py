@@ -32,6 +32,12 @@ ENVS = {  # ours and theirs
 }
 
 
+TARGETS: dict[str, dict[str, float]] = {  # times the authors' steps/s
+    "classic": dict.fromkeys(METHODS, 1.5),
+    "full": {"leo": 4.0, "dual-leo-pqn": 2.0, "dual-leo-ppo": 2.0},
+}
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What of a task decides how much a network multiplies."""
@@ -175,7 +181,7 @@ def take_turns(args: argparse.Namespace, method: str) -> list[dict[str, Any]]:
     return rows
 
 
-def summarize(method: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def summarize(env: str, method: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the metrics of one method, medians over its rounds."""
 
     def median(name: str, value: Callable[[dict[str, Any]], float], target: float | None = None) -> dict[str, Any]:
@@ -185,14 +191,16 @@ def summarize(method: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         ours = row["ours"]
         return row[side]["steps_per_s"] * ours["multiply_adds_per_step"] / ours["peak_multiply_adds_per_s"]
 
-    speed, size = (4.0, 8192) if method == "leo" else (None, None)
+    speed = TARGETS[env].get(method)
     return [
         median("speed_of_authors", lambda row: row["ours"]["steps_per_s"] / row["theirs"]["steps_per_s"], speed),
         median("steps_per_s", lambda row: row["ours"]["steps_per_s"]),
         median("steps_per_s_authors", lambda row: row["theirs"]["steps_per_s"]),
         median("share_of_peak", lambda row: share(row, "ours")),
         median("share_of_peak_authors", lambda row: share(row, "theirs")),
-        median("bytes_per_transition", lambda row: row["ours"]["bytes_per_transition"], size),
+        median(
+            "bytes_per_transition", lambda row: row["ours"]["bytes_per_transition"], 8192 if method == "leo" else None
+        ),
     ]
 
 
@@ -228,7 +236,7 @@ def main() -> None:
     rows = {method: take_turns(args, method) for method in args.method}
     finish(
         args,
-        metrics=[metric for method in rows for metric in summarize(method, rows[method])],
+        metrics=[metric for method in rows for metric in summarize(args.env, method, rows[method])],
         rows=itertools.chain(*rows.values()),
         settings={
             "env_id": ENVS[args.env][0], "num_envs": 64, "width": args.width, "authors_convolution": args.convolution,
