@@ -30,6 +30,8 @@ class JaxTrainer:
         devices: The number of devices to train on; several runs train on one.
     """
 
+    reports_numbers = True
+
     def __init__(self, learner: Learner, runs: Sequence[RunDir], devices: int = 1) -> None:
         self.learner, self.runs, self._mesh = learner, runs, make_mesh(devices)
         self.total_steps = learner.num_updates * learner.steps_per_update

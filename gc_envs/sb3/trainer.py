@@ -71,6 +71,8 @@ class SB3Trainer:
         threads: Number of threads that torch computes with, in all of this process; 0 measures which is fastest.
     """
 
+    reports_numbers = False
+
     model: OffPolicyAlgorithm
     envs: GoalVectorEnv
 

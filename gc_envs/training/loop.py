@@ -74,7 +74,7 @@ def train(
         for run in group.runs:
             places = [*(trackers or {}).get(run.folder, ())]
             places += [TensorBoard(run, trainer.step)] if options.tensorboard else []
-            logs.append(Log(run, RunLogger(run, trainer.step, places)))
+            logs.append(Log(run, RunLogger(run, trainer.step, places), trainer.reports_numbers))
         Loop(trainer, logs, options, evaluate, progress, signals).run()
     return list(trainer.policies())
 
@@ -85,16 +85,19 @@ class Log:
 
     run: RunDir
     logger: RunLogger
+    reports_numbers: bool
+    """See `Trainer`."""
     finite: set[str] = field(default_factory=set)
     """Names of the metrics that have been numbers."""
     diverged: str = ""
     """How the run has diverged, in one line; empty while it has not."""
 
     def metrics(self, row: dict[str, float]) -> None:
-        """Log a row, and note if a metric that was a number is none any more (losses are none before an update)."""
+        """Log a row, and note if a metric is no number that should be one, because it was one or all should be."""
         self.logger.metrics(row)
         finite = {name for name, value in row.items() if math.isfinite(value)}
-        lost = next((name for name in row if name in self.finite - finite), None)
+        numbers = set(row) if self.reports_numbers else self.finite
+        lost = next((name for name in row if name in numbers - finite), None)
         self.finite |= finite
         if lost is not None:
             saved = [checkpoint_step(path) for path in list_checkpoints(self.run.checkpoints)]

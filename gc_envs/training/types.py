@@ -37,6 +37,9 @@ class Trainer(Protocol):
     total_steps: int
     """Environment steps of a whole run."""
 
+    reports_numbers: bool
+    """Whether every metric is a number from the first row on; else losses may be nan until the first update."""
+
     @property
     def step(self) -> int:
         """Environment steps that each run has taken so far."""

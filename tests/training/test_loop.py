@@ -21,7 +21,7 @@ RESULT = {"success": 0.5, "success_last": 0.25, "return": 1.0}
 class Counter:
     """A trainer that takes 7 steps at a time, so it overshoots; every second row is missing."""
 
-    total_steps = TOTAL
+    total_steps, reports_numbers = TOTAL, False
 
     def __init__(self, signals=None):
         self.step, self.calls, self.started = 0, 0, None
@@ -191,6 +191,19 @@ def test_a_loss_that_is_no_number_any_more_stops_the_run_in_one_line(host, bad):
         host.train(trainer)
     assert host.saved[-1] == 252
     assert host.column("metrics.csv")[-1] == 301, "the row is logged all the same"
+
+
+def test_a_loss_that_should_be_a_number_from_the_start_stops_the_run_at_once(host):
+    trainer = Counter()
+    trainer.reports_numbers, advance = True, trainer.advance
+
+    def diverging(until):
+        advance(until)
+        return [{"running_success": 0.5, "loss": np.nan}]
+
+    trainer.advance = diverging
+    with pytest.raises(Diverged, match="loss is nan at step 7: training diverged; there is no checkpoint yet"):
+        host.train(trainer)
 
 
 class Counters(Counter):
