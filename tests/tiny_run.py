@@ -5,6 +5,7 @@ from pathlib import Path
 import tiny_learners
 
 from gc_envs.cli import main
+from gc_envs.training.flags import setting_flags
 
 STEPS = 1280  # 40 updates of 32 steps
 
@@ -34,8 +35,8 @@ def settings(agent: str = "leo") -> dict[str, object]:
 
 def command(run_dir: Path, *flags: str, agent: str = "leo", **changes: object) -> list[str]:
     """Arguments of `gc-envs` for the run; `width=32` replaces a setting."""
-    pairs = [f"--{name.replace('_', '-')}={value}" for name, value in (settings(agent) | changes).items()]
-    return ["train", agent, "GC-Gridworld-v0", *pairs, "--run-dir", str(run_dir), *flags]
+    words = setting_flags(settings(agent) | changes)
+    return ["train", agent, "GC-Gridworld-v0", *words, "--run-dir", str(run_dir), *flags]
 
 
 def train(run_dir: Path, *flags: str, agent: str = "leo", **changes: object) -> int:
