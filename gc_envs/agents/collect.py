@@ -66,7 +66,7 @@ def init_actors(env: FuncGoalEnv, key: Array, num_envs: int) -> Actors:
     envs, _ = env.reset_where(env.zeros(keys), jnp.ones(len(keys), bool))
     seen = sharding.union(envs.achieved.any(axis=0))
     # Which goals have been seen is known only after the reset, so the episodes get their first goals here.
-    sample = sample_among(goals, seen | ~seen.any())
+    sample = sample_among(goals, seen)
     goal_keys = sharding.own_rows(jax.random.split(goals_key, num_envs))
     desired = jax.vmap(lambda key: sample(key, None, seen))(goal_keys)
     clock = sharding.own_rows(jax.random.randint(clock_key, (num_envs,), 0, env.horizon))
@@ -118,7 +118,8 @@ def observe(env: FuncGoalEnv, actors: Actors) -> Any:
 
 
 def sample_among(goals: FiniteGoals, allowed: Array) -> SampleGoal:
-    """Return a goal sampler that is uniform over the goals of `allowed` [G] bool."""
+    """Return a goal sampler that is uniform over the goals of `allowed` [G] bool, or over all where none is."""
+    allowed = allowed | ~allowed.any()
 
     def sample(key: Array, state: Any, achieved: Array) -> Array:
         goal: Array = goals.one_hot(jax.random.categorical(key, jnp.where(allowed, 0.0, -jnp.inf)))

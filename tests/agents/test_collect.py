@@ -115,6 +115,13 @@ def test_transitions_are_judged_before_any_reset():
     assert transitions.observation[:, 0, 0].tolist() == [0, 1, 0, 1]
 
 
+def test_all_goals_are_sampled_until_one_was_seen():
+    task = restrict(ChainTask(start=0, horizon=2), ["cell_1", "cell_2"])
+    actors, transitions = rollout(task, [LEFT] * 12, num_envs=8, seen_only=True)
+    assert not actors.stats.seen.any()
+    assert set(np.unique(transitions.goal[2:])) == {0, 1}, "also in the episodes after the first"
+
+
 def test_only_goals_that_were_seen_are_sampled():
     task = ChainTask(start=0, horizon=1)
     actors, transitions = rollout(task, [LEFT] * 6, num_envs=8, seen_only=True)
