@@ -38,12 +38,10 @@ class LEO(OnPolicy):
 
     def __init__(self, task: Task[Any], config: LEOConfig) -> None:
         super().__init__(task, config)
-        spec = task.one_hot_spec if config.one_hot else None
         self.network = LEONetwork(
-            spec, self.num_goals, self.num_actions, config.width, config.depth, config.conv_features
+            self.one_hot_spec, self.num_goals, self.num_actions, config.width, config.depth, config.conv_features
         )  # fmt: skip
-        clip = optax.clip_by_global_norm(config.max_grad_norm)
-        self.optimizer = optax.chain(clip, optax.radam(self.learning_rate()))
+        self.optimizer = self.clipped(optax.radam(self.learning_rate()))
 
     def init_train(self, key: Array, observation: Any) -> TrainState:
         return init_train_state(self.network, self.optimizer, key, observation)

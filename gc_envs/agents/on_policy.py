@@ -64,6 +64,7 @@ class OnPolicy(ABC):
         config.check(self.samples_per_update)
         if not config.one_hot and task.one_hot_spec is not None and task.one_hot_spec.height:
             raise ValueError("one_hot=False reads no maps, which this task's observations have: leave one_hot=True")
+        self.one_hot_spec = task.one_hot_spec if config.one_hot else None
         self.num_actions = int(task.action_space.n)  # type: ignore[attr-defined]
         self.steps_per_update = config.steps_per_update
         self.num_updates = max(1, config.total_steps // self.steps_per_update)
@@ -164,6 +165,10 @@ class OnPolicy(ABC):
             return config.learning_rate
         gradient_steps = self.num_updates * config.epochs * (self.samples_per_update // config.minibatch_size)
         return optax.linear_schedule(config.learning_rate, 0.0, gradient_steps)
+
+    def clipped(self, optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+        """Return an optimizer with gradients clipped to the norm of the config."""
+        return optax.chain(optax.clip_by_global_norm(self.config.max_grad_norm), optimizer)
 
     @property
     def samples_per_update(self) -> int:

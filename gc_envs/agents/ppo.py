@@ -83,13 +83,12 @@ class PPO(OnPolicy):
 
     def __init__(self, task: Task[Any], config: PPOConfig) -> None:
         super().__init__(task, config)
-        c, spec = config, task.one_hot_spec if config.one_hot else None
+        c = config
         self.network = GoalActorCritic(
-            spec, goal_inputs(task, one_hot=c.one_hot), self.num_actions, c.width, c.conv_features,
+            self.one_hot_spec, goal_inputs(task, one_hot=c.one_hot), self.num_actions, c.width, c.conv_features,
             c.embedding_depth, c.actor_depth, c.critic_depth,
         )  # fmt: skip
-        clip = optax.clip_by_global_norm(c.max_grad_norm)
-        self.optimizer = optax.chain(clip, optax.adam(self.learning_rate(), eps=1e-5))
+        self.optimizer = self.clipped(optax.adam(self.learning_rate(), eps=1e-5))
 
     def init_train(self, key: Array, observation: Any) -> TrainState:
         goal = jnp.zeros(len(jax.tree.leaves(observation)[0]), jnp.int32)
@@ -104,7 +103,7 @@ class PPO(OnPolicy):
         self, key: Array, train: TrainState, update: Array, batch: Transition, last: Any, stats: GoalStats
     ) -> tuple[TrainState, dict[str, Array]]:
         c, value = self.config, batch.extras.value
-        reward = jnp.take_along_axis(batch.achieved, batch.goal[..., None], axis=-1)[..., 0]
+        reward = batch.reached
         # A new goal comes only where nothing is bootstrapped, so values of the next steps are those of the old goal.
         last_value = self.apply(train.params, last, batch.goal[-1])[1]
         done = reward | batch.done

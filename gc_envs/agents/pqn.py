@@ -50,11 +50,9 @@ class PQN(OnPolicy):
 
     def __init__(self, task: Task[Any], config: PQNConfig) -> None:
         super().__init__(task, config)
-        c, spec = config, task.one_hot_spec if config.one_hot else None
-        goals = goal_inputs(task, one_hot=c.one_hot)
-        self.network = GoalQNetwork(spec, goals, self.num_actions, c.width, c.depth, c.conv_features)
-        clip = optax.clip_by_global_norm(c.max_grad_norm)
-        self.optimizer = optax.chain(clip, optax.radam(self.learning_rate()))
+        c, goals = config, goal_inputs(task, one_hot=config.one_hot)
+        self.network = GoalQNetwork(self.one_hot_spec, goals, self.num_actions, c.width, c.depth, c.conv_features)
+        self.optimizer = self.clipped(optax.radam(self.learning_rate()))
 
     def init_train(self, key: Array, observation: Any) -> TrainState:
         goal = jnp.zeros(len(jax.tree.leaves(observation)[0]), jnp.int32)
@@ -96,7 +94,7 @@ class PQN(OnPolicy):
         A new goal comes only where the old one was reached or the episode ended, and nothing is bootstrapped there, so
         the values of the states reached are those that the rollout acted by.
         """
-        reward = jnp.take_along_axis(batch.achieved, batch.goal[..., None], axis=-1)[..., 0]
+        reward = batch.reached
         last_value = self.q(variables, last, batch.goal[-1]).max(axis=-1)
         target = lambda_returns(
             reward, reward | batch.done, reached_values(batch.extras, last_value),

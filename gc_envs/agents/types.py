@@ -6,6 +6,7 @@ Letters: T steps of a rollout, N environments, B batch, G goals, D numbers in a 
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
@@ -29,6 +30,12 @@ class Transition(NamedTuple):
     def done(self) -> Array:
         """Whether the episode ended with this step, bool."""
         return self.terminated | self.truncated
+
+    @property
+    def reached(self) -> Array:
+        """Whether the desired goal holds in the state reached, bool."""
+        found: Array = jnp.take_along_axis(self.achieved, self.goal[..., None], axis=-1)[..., 0]
+        return found
 
 
 class Metrics(NamedTuple):
