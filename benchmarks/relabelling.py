@@ -12,10 +12,10 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
-import matplotlib.pyplot as plt
 import numpy as np
 from _common import Parser, finish, metric
 
@@ -86,9 +86,13 @@ def slopes(rows: list[dict[str, Any]]) -> dict[str, float]:
     return {name: float(np.polyfit(goals, [row[f"{name}_s"] for row in rows], 1)[0]) for name in ("leo", "relabelling")}
 
 
-def plot(rows: list[dict[str, Any]], path: str) -> None:
-    """Draw the seconds of an update against the number of goals."""
-    figure, axes = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
+def draw(result: dict[str, Any], path: Path) -> None:
+    """Draw the seconds of an update against the number of goals of Craftax."""
+    from matplotlib.figure import Figure
+
+    rows = [row for row in result["rows"] if row["env_id"] == "GC-Craftax-v0"]
+    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
+    axes = figure.subplots()
     for name, label in (("relabelling", "all-goals relabelling"), ("leo", "LEO")):
         axes.loglog([row["goals"] for row in rows], [row[f"{name}_s"] for row in rows], "o-", label=label)
     axes.set(xlabel="goals of Craftax", ylabel="seconds for one update")
@@ -109,7 +113,6 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=5, help="Take the median of this many updates, except of long ones. (default: 5)"
     )
-    parser.add_argument("--png", metavar="FILE", help="Draw the seconds against the number of goals into this file.")
     args = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for env_id, numbers in GOALS.items():
@@ -118,9 +121,7 @@ def main() -> None:
             print(rows[-1], flush=True)
     craftax, classic = rows[:-1], rows[-1]
     slope = slopes(craftax)
-    if args.png:
-        plot(craftax, args.png)
-    finish(
+    result = finish(
         args,
         metrics=[
             metric("ratio_512_goals", craftax[-1]["ratio"], 250.0),
@@ -132,6 +133,8 @@ def main() -> None:
         settings={"num_steps": args.num_steps, "width": args.width, "chunk": args.chunk},
         ratio=craftax[-1]["ratio"],
     )
+    if args.json:
+        draw(result, args.json.with_suffix(".png"))
 
 
 if __name__ == "__main__":
