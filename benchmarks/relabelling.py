@@ -28,25 +28,36 @@ GOALS = {"GC-Craftax-v0": (1, 8, 64, 512), "GC-Craftax-Classic-v0": (136,)}
 NUM_ENVS = 64
 
 
-def update_seconds(learner: LEO | PQNHER, batch: Transition, last: Any, stats: Any, repeats: int) -> float:
-    """Return the median time in which `learner` learns from a rollout, after one time that is not counted.
+def update_seconds(learner: LEO | PQNHER, batch: Transition, last: Any, stats: Any, updates: int, calls: int) -> float:
+    """Return the time in which `learner` learns from a rollout.
 
-    As in training, each update takes the place of the network that it began with. With `repeats` 0, the first time is
-    returned.
+    As in training, several updates follow each other in one program, and each takes the place of the network that it
+    began with.
+
+    Args:
+        learner: Whose `learn` is timed.
+        batch: The rollout.
+        last: The observations after it.
+        stats: The goal statistics after it.
+        updates: Updates in one call.
+        calls: Calls, of which the median is taken, after one that is not counted. 0 counts just that one.
     """
 
-    def learn(train: Any, batch: Transition, last: Any, stats: Any) -> Any:
-        return learner.learn(jax.random.key(1), train, np.int32(0), batch, last, stats)[0]
+    def program(train: Any, batch: Transition, last: Any, stats: Any) -> Any:
+        def update(train: Any, number: Any) -> tuple[Any, None]:
+            return learner.learn(jax.random.key(1), train, number, batch, last, stats)[0], None
+
+        return jax.lax.scan(update, train, np.arange(updates, dtype=np.int32))[0]
 
     train = jax.jit(learner.init_train)(jax.random.key(0), last)
-    jitted = jax.jit(learn, donate_argnums=0, compiler_options=learner.task.compiler_options)
+    jitted = jax.jit(program, donate_argnums=0, compiler_options=learner.task.compiler_options)
     compiled = jitted.lower(train, batch, last, stats).compile()
     times = []
-    for _ in range(repeats + 1):
+    for _ in range(calls + 1):
         start = time.perf_counter()
         train = jax.block_until_ready(compiled(train, batch, last, stats))
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:]) if repeats else times[0]
+        times.append((time.perf_counter() - start) / updates)
+    return statistics.median(times[1:]) if calls else times[0]
 
 
 def measure(env_id: str, num_goals: int, args: argparse.Namespace) -> dict[str, Any]:
@@ -70,9 +81,9 @@ def measure(env_id: str, num_goals: int, args: argparse.Namespace) -> dict[str, 
         "env_id": env_id,
         "goals": num_goals,
         "pairs": pairs,
-        "leo_s": update_seconds(leo, batch, last, stats, args.repeats),
+        "leo_s": update_seconds(leo, batch, last, stats, 4, args.repeats),
         "relabelling_s": update_seconds(
-            relabelling, batch._replace(extras=()), last, stats, args.repeats if pairs < 50_000 else 0
+            relabelling, batch._replace(extras=()), last, stats, 1, args.repeats if pairs < 50_000 else 0
         ),
     }
     return row | {"ratio": row["relabelling_s"] / row["leo_s"]}
@@ -109,7 +120,7 @@ def main() -> None:
         "--chunk", type=int, default=4096, help="Relabel with minibatches of this many pairs. (default: 4096)"
     )
     parser.add_argument(
-        "--repeats", type=int, default=5, help="Take the median of this many updates, except of long ones. (default: 5)"
+        "--repeats", type=int, default=5, help="Take the median of this many timings, except of long ones. (default: 5)"
     )
     args = parser.parse_args()
     rows: list[dict[str, Any]] = []

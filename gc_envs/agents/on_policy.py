@@ -24,6 +24,7 @@ from gc_envs.agents.goal_stats import GoalStats
 from gc_envs.agents.jax_trainer import JaxTrainer
 from gc_envs.agents.memory import check_memory
 from gc_envs.agents.policy import JaxPolicy, acting_arrays
+from gc_envs.agents.sgd import clip_by_norm
 from gc_envs.agents.sharding import REPLICATED, check_devices
 from gc_envs.agents.types import Array, Metrics, Transition
 from gc_envs.core.task import Task
@@ -168,7 +169,7 @@ class OnPolicy(ABC):
 
     def clipped(self, optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
         """Return an optimizer with gradients clipped to the norm of the config."""
-        return optax.chain(optax.clip_by_global_norm(self.config.max_grad_norm), optimizer)
+        return optax.chain(clip_by_norm(self.config.max_grad_norm), optimizer)
 
     @property
     def samples_per_update(self) -> int:
