@@ -17,9 +17,9 @@ Python 3.11 and later the checkout needs one edit to start: in `envs/gridworld/g
     PYTHONPATH=. python benchmarks/purejaxgcrl.py --checkout CHECKOUT --env Gridworld-v1 --total-steps 1000000 \\
         --json gridworld.json
 
-Settings are those of the authors' README, with two exceptions: minibatches of PQN and of PQN with HER are smaller than
-the published 256 and 2048, since an update of 64 environments has only 128 and 384 samples, and the cloning weight of
-Dual LEO (PPO) falls to 0, as in their sweep.
+Settings are those of the authors' README, with two exceptions. With up to 64 environments, minibatches of PQN and of
+PQN with HER are smaller than the published 256 and 2048, since an update has only 128 and 384 samples. The cloning
+weight of Dual LEO (PPO) falls to 0, as in their sweep.
 Running success of a goal is their own training metric: how often it was reached when it was the desired goal of an
 episode, with exponential forgetting. A goal that was never the desired one counts as 0 in the mean.
 XLA computes the gradient of a convolution inside a loop many times slower on a CPU than it could: with
@@ -58,6 +58,7 @@ ENV_FLAGS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+FEW_ENVS = 64  # as in _published.py, which needs more packages than there are here
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "distrax", "gymnax", "craftax")
 
 
@@ -68,13 +69,14 @@ class Method:
     script: str  # the authors' module
     state_parts: int  # parts of its `runner_state`, whose last four are success, failure, goals seen, goals completed
     flags: tuple[str, ...] = ()  # what it needs on top of the authors' defaults
+    minibatch_sizes: tuple[int, int] | None = None  # up to `FEW_ENVS` environments, and for more
 
 
 METHODS = {
     "leo": Method("leo", 9),
     "ppo": Method("ppo", 10),
-    "pqn": Method("pqn", 9, ("--her_mode", "none", "--minibatch_size", "64")),
-    "pqn-her": Method("pqn", 9, ("--her_mode", "mixed", "--minibatch_size", "128", "--lr", "0.0001")),
+    "pqn": Method("pqn", 9, ("--her_mode", "none"), minibatch_sizes=(64, 256)),
+    "pqn-her": Method("pqn", 9, ("--her_mode", "mixed", "--lr", "0.0001"), minibatch_sizes=(128, 2048)),
     "dual-leo-pqn": Method("dual_leo_pqn", 10),
     "dual-leo-ppo": Method("dual_leo_ppo", 11, ("--anneal_bc",)),
 }
@@ -88,7 +90,11 @@ def authors_flags(args: argparse.Namespace) -> list[str]:
     """Return the flags of their script that our options stand for."""
     flags = ["--env_name", args.env, "--total_timesteps", str(args.total_steps), "--num_envs", str(args.num_envs)]
     flags += ["--seed", str(args.seed), "--network_layer_width", str(args.width), "--no_use_wandb"]
-    return [*flags, *METHODS[args.method].flags, *ENV_FLAGS[args.env], *shlex.split(args.extra)]
+    method = METHODS[args.method]
+    flags += method.flags
+    if method.minibatch_sizes:
+        flags += ["--minibatch_size", str(method.minibatch_sizes[args.num_envs > FEW_ENVS])]
+    return [*flags, *ENV_FLAGS[args.env], *shlex.split(args.extra)]
 
 
 def authors_config(script: Path, flags: list[str]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 `--checkout` is a folder with the authors' scripts, and `--authors-python` is the interpreter of a virtual environment
 that they run in: see purejaxgcrl.py. Both sides run in processes of their own that take turns; compiling is not
-counted. Networks and rollouts are the published ones, with 64 environments and minibatches that fit them.
+counted. Networks and rollouts are the published ones, with minibatches that fit the number of environments. The turns
+of a method are kept in a folder, and not made again.
 
 The share of the peak is that of the multiply-adds which a method needs in dense layers, counted by hand, in those that
 a large float32 matrix product reaches beside it. Convolutions are not counted: one-hot maps need only additions.
@@ -131,7 +132,7 @@ def run_ours(args: argparse.Namespace) -> dict[str, float]:
     import jax
 
     (method,) = args.method
-    learner = published_learner(method, ENVS[args.env][0], total_steps=10**9, width=args.width)
+    learner = published_learner(method, ENVS[args.env][0], args.num_envs, total_steps=10**9, width=args.width)
     start = time.perf_counter()
     state = jax.jit(learner.init)(jax.random.key(0))
     update = jax.jit(learner.update, donate_argnums=0).lower(state).compile()
@@ -153,32 +154,39 @@ def run_ours(args: argparse.Namespace) -> dict[str, float]:
     }
 
 
-def run_theirs(args: argparse.Namespace, method: str, cache: str) -> dict[str, float]:
+def run_theirs(args: argparse.Namespace, method: str) -> dict[str, float]:
     """Return steps/s of `args.authors_steps` steps of theirs."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "theirs.json"
         command = [str(args.authors_python), str(HERE / "purejaxgcrl.py"), "--checkout", str(args.checkout)]
         command += ["--method", method, "--env", ENVS[args.env][1], "--width", str(args.width)]
+        command += ["--num-envs", str(args.num_envs)]
         command += ["--convolution", args.convolution, "--total-steps", str(args.authors_steps), "--json", str(out)]
-        environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": cache, "PYTHONPATH": str(HERE.parent)}
+        environment = {
+            **os.environ,
+            "JAX_COMPILATION_CACHE_DIR": str(args.runs / "theirs"),
+            "PYTHONPATH": str(HERE.parent),
+        }
         subprocess.run(command, check=True, env=environment, stdout=sys.stderr)
         metrics = {metric["name"]: metric["value"] for metric in json.loads(out.read_text())["metrics"]}
         return {name: metrics[name] for name in ("steps_per_s", "compile_s")}
 
 
 def take_turns(args: argparse.Namespace, method: str) -> list[dict[str, Any]]:
-    """Return a row for each round of one method."""
+    """Return a row for each round of one method, and keep them."""
+    sizes = ("env", "num_envs", "width", "steps", "authors_steps", "convolution")
+    kept = args.runs / ("-".join([method, *(str(getattr(args, name)) for name in sizes)]) + ".json")
+    rows: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else []
     worker = [sys.executable, __file__, "--worker", "--method", method, "--env", args.env]
-    worker += ["--width", str(args.width), "--steps", str(args.steps)]
-    rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as cache:
-        environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": f"{cache}/ours"}
-        for _ in range(args.rounds):
-            out = subprocess.run(worker, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
-            ours, theirs = json.loads(out.splitlines()[-1]), run_theirs(args, method, f"{cache}/theirs")
-            rows.append({"method": method, "ours": ours, "theirs": theirs})
-            print(f"{method}: ours {ours['steps_per_s']:.0f}, theirs {theirs['steps_per_s']:.0f}", file=sys.stderr)
-    return rows
+    worker += ["--num-envs", str(args.num_envs), "--width", str(args.width), "--steps", str(args.steps)]
+    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(args.runs / "ours")}
+    while len(rows) < args.rounds:
+        out = subprocess.run(worker, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+        ours, theirs = json.loads(out.splitlines()[-1]), run_theirs(args, method)
+        rows.append({"method": method, "ours": ours, "theirs": theirs})
+        print(f"{method}: ours {ours['steps_per_s']:.0f}, theirs {theirs['steps_per_s']:.0f}", file=sys.stderr)
+        kept.write_text(json.dumps(rows, indent=2) + "\n")
+    return rows[: args.rounds]
 
 
 def summarize(env: str, method: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -214,6 +222,9 @@ def main() -> None:
         help="Train with these of the six methods; by default, with all of them.",
     )  # fmt: skip
     parser.add_argument("--env", choices=list(ENVS), default="full", help="Train on this Craftax. (default: full)")
+    parser.add_argument(
+        "--num-envs", type=int, default=64, help="Train in this many environments; published are 1024. (default: 64)"
+    )
     parser.add_argument("--width", type=int, default=1024, help="Give the dense layers this width. (default: 1024)")
     parser.add_argument("--rounds", type=int, default=3, help="Give either side this many turns. (default: 3)")
     parser.add_argument(
@@ -226,6 +237,10 @@ def main() -> None:
         "--convolution", choices=("published", "product"), default="published",
         help="Compute their convolutions as published or as matrix products; see purejaxgcrl. (default: published)",
     )  # fmt: skip
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs/train_speed"), metavar="FOLDER",
+        help="Keep turns and compiled programs in this folder. (default: runs/train_speed)",
+    )  # fmt: skip
     parser.add_argument("--worker", action="store_true", help="Measure ours once and print JSON, as a turn does.")
     args = parser.parse_args()
     if args.worker:
@@ -233,15 +248,20 @@ def main() -> None:
         return
     if not args.checkout or not args.authors_python:
         parser.error("--checkout and --authors-python are needed: the authors' code, and the interpreter that runs it")
+    args.runs = args.runs.resolve()  # programs of the authors' code start elsewhere
+    args.runs.mkdir(parents=True, exist_ok=True)
     rows = {method: take_turns(args, method) for method in args.method}
     finish(
         args,
         metrics=[metric for method in rows for metric in summarize(args.env, method, rows[method])],
         rows=itertools.chain(*rows.values()),
         settings={
-            "env_id": ENVS[args.env][0], "num_envs": 64, "width": args.width, "authors_convolution": args.convolution,
+            "env_id": ENVS[args.env][0],
+            "num_envs": args.num_envs,
+            "width": args.width,
+            "authors_convolution": args.convolution,
         },
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":
