@@ -13,7 +13,6 @@ Intervals are 95% t intervals of the mean over seeds, with one standard deviatio
 two or three seeds alone say little about theirs. A finished run is kept in a folder, and is not made again.
 """
 
-import dataclasses
 import json
 import math
 import statistics
@@ -21,62 +20,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
 from _common import Parser, finish, metric
-from _published import METHODS, published_learner
+from _published import AUTHORS, METHODS, published_learner, trained
 
-from gc_envs.core.episode import EnvState
-from gc_envs.core.func_env import FuncGoalEnv, SampleGoal
-
-AUTHORS = Path(__file__).resolve().parent / "results" / "authors"
 TASKS = {
     "gridworld": "GC-Gridworld-v0", "classic": "GC-Craftax-Classic-v0", "classic300k": "GC-Craftax-Classic-v0",
 }  # fmt: skip
 SIDES = {"ours": "", "theirs": "_authors"}  # a column of a row -> how its metrics end
 
 
-@dataclasses.dataclass(frozen=True)
-class LateStarts(FuncGoalEnv):
-    """Episodes whose clock starts at a random number from 0 to 49, as in the authors' grid."""
-
-    def reset(self, key: jax.Array, sample_goal: SampleGoal | None = None) -> EnvState:
-        """Start an episode, of which up to 49 steps count as taken."""
-        clock_key, key = jax.random.split(key)
-        env = super().reset(key, sample_goal)
-        clock = jax.random.randint(clock_key, (), 0, 50, dtype=env.episode.clock.dtype)
-        return env._replace(episode=env.episode._replace(clock=clock))
-
-
-def train(learner: Any) -> dict[str, Any]:
-    """Return the settings of a learner, the running success by goal name after training, and how many goals it saw."""
-    config = learner.config
-    state = jax.jit(learner.init)(jax.random.key(config.seed))
-    update = jax.jit(learner.update, donate_argnums=0)
-    for done in range(1, learner.num_updates + 1):
-        state, _ = update(state)
-        if done % max(1, learner.num_updates // 5) == 0:
-            success = float(state.actors.stats.success_rate.mean())
-            print(f"{learner.name}, seed {config.seed}: {done}/{learner.num_updates} {success:.4f}", flush=True)
-    success = np.asarray(state.actors.stats.success_rate).tolist()
-    by_goal = dict(zip(learner.task.goals.names, success, strict=True))
-    return {"config": vars(config), "success": by_goal, "goals_seen": int(state.actors.stats.seen.sum())}
-
-
 def run(env_id: str, theirs: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return what `train` does for the settings of one result of theirs; it is kept in `path`."""
-    method, settings = method_of(theirs), theirs["settings"]
-    learner = published_learner(
-        method, env_id, total_steps=settings["steps"], width=settings["width"], seed=settings["seed"]
-    )
-    if env_id == "GC-Gridworld-v0":
-        learner.env = LateStarts(**vars(learner.env))
-    if path.exists() and (found := json.loads(path.read_text()))["config"] == vars(learner.config):
-        return found
-    found = train(learner)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=2) + "\n")
-    return found
+    """Return what `trained` does for the settings of one result of theirs; it is kept in `path`."""
+    settings = theirs["settings"]
+    sizes = {"total_steps": settings["steps"], "width": settings["width"], "seed": settings["seed"]}
+    return trained(published_learner(method_of(theirs), env_id, **sizes), path)
 
 
 def method_of(theirs: dict[str, Any]) -> str:
