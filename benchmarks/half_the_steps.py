@@ -26,7 +26,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "the network": ("width", "depth", "one_hot"),
     "the learning rate": ("learning_rate",),
     "the discount": ("gamma",),
-    "rollouts and minibatches": ("rollout_steps", "minibatch_size", "success_forgetting"),
+    "rollouts and minibatches": ("rollout_steps", "minibatch_size"),
     "epochs": ("epochs",),
     "lambda returns": ("td_lambda",),
     "exploration": ("epsilon_start", "epsilon_end", "epsilon_fraction"),
@@ -40,12 +40,15 @@ def variants(task: str, published: dict[str, Any]) -> dict[str, dict[str, Any]]:
         task: A key of `TASKS`.
         published: All settings of the published agent.
     """
-    best = published | preset("leo", "best", TASKS[task])
-    rows = {"published": published, "best": best}
+    best = published | preset("leo", "best", TASKS[task]) | {"total_steps": published["total_steps"]}
+    rows = {"published": dict(published), "best": best}
     for name, settings in CHANGES.items():
         undone = best | {setting: published[setting] for setting in settings}
         if undone not in (best, published):
             rows[f"best without {name}"] = undone
+    for settings in rows.values():
+        forgetting = published["success_forgetting"] ** (settings["rollout_steps"] / published["rollout_steps"])
+        settings["success_forgetting"] = forgetting
     return rows
 
 

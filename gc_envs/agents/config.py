@@ -122,6 +122,9 @@ class ActionValueConfig(OnPolicyConfig):
     depth: int = 4
     """Number of dense layers before the head."""
 
+    td_lambda: float = 0.0
+    """Weight of the return that follows a step, against the value of the state reached: 0 for one-step targets."""
+
     epsilon_start: float = 0.2
     """Share of random actions at the start of training."""
 

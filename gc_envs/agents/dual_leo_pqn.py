@@ -20,9 +20,6 @@ from gc_envs.core.task import Task
 class DualLEOPQNConfig(LEOConfig):
     """Settings of both learners, which are LEO's; the defaults are the published ones, except for environments."""
 
-    td_lambda: float = 0.0
-    """Weight, in the student's targets, of the return that follows a step: 0 for one-step targets."""
-
     student_share: float = 0.7
     """Weight of the student's values in those that are acted by; the rest is LEO's."""
 

@@ -62,7 +62,7 @@ class LEO(OnPolicy):
         return train, {"loss": loss, "target": target.mean()}
 
     def targets(self, variables: Variables, batch: Transition, last: Any) -> Array:
-        """Return r[g] + gamma * max_a Q(s', a)[g] for every goal: [T, N, G].
+        """Return the targets of every goal, by default r[g] + gamma * max_a Q(s', a)[g]: [T, N, G].
 
         The network does not change during a rollout, so the best values of all its states are computed at once, at the
         speed of large matrix products, and no [G, A] table is ever stored.
@@ -70,7 +70,7 @@ class LEO(OnPolicy):
         features = self.apply(variables, "features", last)
         reached = jnp.concatenate([batch.extras[1:], features[None]])  # [T, N, width], features of the states reached
         best = self.apply(variables, "max_values", self.flatten(reached)).reshape(batch.achieved.shape)
-        return all_goals_target(batch.achieved, batch.done, best, self.config.gamma)
+        return all_goals_target(batch.achieved, batch.done, best, self.config.gamma, self.config.td_lambda)
 
     def loss(self, params: Any, batch_stats: Any, minibatch: tuple[Any, Array, Array]) -> tuple[Array, Any]:
         """Return half the mean squared error of the taken actions' values, and the new normalisation statistics."""

@@ -37,9 +37,6 @@ class PQNConfig(ActionValueConfig):
     conv_features: int = 16
     epsilon_fraction: float = 0.5
 
-    td_lambda: float = 0.0
-    """Weight of the return that follows a step, against the value of the state reached: 0 for one-step targets."""
-
 
 class PQN(OnPolicy):
     """Learner of the values of one goal at a time, on one task."""

@@ -18,19 +18,22 @@ def td_target(reward: Array, done: Array, next_value: Array, gamma: float) -> Ar
     return reward.astype(jnp.float32) + gamma * jnp.where(done, 0.0, next_value)
 
 
-def all_goals_target(achieved: Array, done: Array, next_value: Array, gamma: float) -> Array:
-    """Return the one-step target of every goal, float32 [T, N, G] (arXiv 2605.23551, section 4).
+def all_goals_target(achieved: Array, done: Array, next_value: Array, gamma: float, td_lambda: float = 0.0) -> Array:
+    """Return the target of every goal, float32 [T, N, G] (arXiv 2605.23551, section 4, where `td_lambda` is 0).
 
     Reaching goal g pays 1 and ends the task with respect to g, whichever goal was desired. So nothing is bootstrapped
-    where g holds or the episode ended.
+    where g holds or the episode ended. With `td_lambda` above 0, what follows a step counts for g although it may have
+    been done for another goal: Peng's Q(lambda), which carries rewards back over many steps at the price of that bias
+    (arXiv 2103.00107).
 
     Args:
         achieved: Goals that hold in the state reached, [T, N, G] bool.
         done: Whether the episode ended there, [T, N] bool.
         next_value: Value of every goal in the state reached, [T, N, G].
         gamma: Discount per step.
+        td_lambda: Weight of the return that follows, against the value of the state reached.
     """
-    return td_target(achieved, achieved | done[..., None], next_value, gamma)
+    return lambda_returns(achieved, achieved | done[..., None], next_value, gamma, td_lambda)
 
 
 def lambda_returns(reward: Array, done: Array, next_value: Array, gamma: float, td_lambda: float) -> Array:

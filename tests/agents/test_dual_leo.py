@@ -57,7 +57,7 @@ def test_settings_of_both():
     pqn, ppo = dual("dual-leo-pqn", gamma=0.7, td_lambda=0.25, epochs=3), dual("dual-leo-ppo", gamma=0.7, epochs=3)
     for part in (pqn.teacher, pqn.student):
         assert (part.config.gamma, part.config.epochs, part.config.minibatch_size) == (0.7, 3, 8)
-    assert pqn.student.config.td_lambda == 0.25
+        assert part.config.td_lambda == 0.25
     assert (ppo.student.config.epochs, ppo.student.config.minibatch_size, ppo.student.config.gamma) == (3, 8, 0.7)
     assert (ppo.teacher.config.epochs, ppo.teacher.config.minibatch_size, ppo.teacher.config.gamma) == (2, 4, 0.7)
     assert ppo.teacher.config.conv_features == 16

@@ -22,9 +22,22 @@ def test_bootstrapping_stops_at_a_reached_goal_and_at_the_end_of_the_episode():
     np.testing.assert_allclose(targets, expected, rtol=1e-6)
 
 
-def test_a_value_that_is_not_bootstrapped_may_be_anything():
-    targets = all_goals_target(np.array([[[True, False]]]), np.array([[True]]), np.full((1, 1, 2), np.nan), 0.9)
+@pytest.mark.parametrize("td_lambda", [0.0, 0.5])
+def test_a_value_that_is_not_bootstrapped_may_be_anything(td_lambda):
+    done = np.array([[True]])
+    targets = all_goals_target(np.array([[[True, False]]]), done, np.full((1, 1, 2), np.nan), 0.9, td_lambda)
     np.testing.assert_array_equal(targets, [[[1.0, 0.0]]])
+
+
+def test_lambda_returns_of_every_goal_by_hand():
+    """One environment, two goals: the first is reached on the second step, and the episode goes on after it."""
+    achieved = np.array([[[0, 0]], [[1, 0]], [[0, 0]]], bool)
+    next_value = np.array([[[0.5, 0.25]], [[np.nan, 0.5]], [[0.25, 0.75]]], np.float32)
+    targets = all_goals_target(achieved, np.zeros((3, 1), bool), next_value, 0.8, 0.5)
+    # For each goal, from the last step to the first: 0.8 * (half the value of the state reached + half what follows).
+    second = 0.8 * (0.5 * 0.5 + 0.5 * 0.6)
+    expected = [[[0.8 * (0.25 + 0.5), 0.8 * (0.125 + 0.5 * second)]], [[1.0, second]], [[0.2, 0.6]]]
+    np.testing.assert_allclose(targets, expected, rtol=1e-6)
 
 
 REWARD = np.float32([0, 0, 1, 0, 0])
