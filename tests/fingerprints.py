@@ -178,7 +178,7 @@ def trained(agent: str, env_id: str, env_kwargs: dict[str, Any], settings: dict[
     from gc_envs.agents import LEARNERS
     from gc_envs.cli import main
 
-    in_jax = LEARNERS[agent].startswith("gc_envs.agents.")
+    in_jax = LEARNERS[agent].path.startswith("gc_envs.agents.")
     flags = [f"--{key.replace('_', '-')}={value}" for key, value in settings.items() if value is not True]
     flags += [f"--{key}" for key, value in settings.items() if value is True]
     pairs = [f"{key}={value}" for key, value in env_kwargs.items()]

@@ -154,7 +154,7 @@ def test_every_argument_says_in_a_sentence_what_it_does(name, shown):
 
 @pytest.mark.parametrize("agent", LEARNERS)
 def test_every_setting_of_every_agent_says_in_a_sentence_what_it_does(agent, shown):
-    if "sb3" in LEARNERS[agent]:
+    if "sb3" in LEARNERS[agent].path:
         pytest.importorskip("sb3_contrib")
     said = sentences(get_learner(agent).config_class)
     text = shown("train", agent, "GC-Gridworld-v0")

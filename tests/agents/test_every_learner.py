@@ -36,7 +36,7 @@ def run(agent, seed):
 
 
 def test_no_learner_is_left_out():
-    assert set(NAMES) == {name for name, where in LEARNERS.items() if where.startswith("gc_envs.agents.")}
+    assert set(NAMES) == {name for name, row in LEARNERS.items() if row.path.startswith("gc_envs.agents.")}
 
 
 @pytest.mark.parametrize("agent", MOSTLY_WHOLE)

@@ -27,7 +27,7 @@ def _unlimited(monkeypatch):
 
 
 def test_every_row_is_an_agent_and_no_other():
-    assert [row.name for row in ROWS] == [name for name, path in LEARNERS.items() if path.startswith("gc_envs.sb3")]
+    assert [row.name for row in ROWS] == [name for name, row in LEARNERS.items() if row.path.startswith("gc_envs.sb3")]
     assert len(ALGORITHMS) == len(ROWS) == 10
     assert all(get_learner(name) is row for name, row in ALGORITHMS.items())
 
