@@ -16,7 +16,6 @@ from gc_envs.suite.result import MemberResult, SeedResult, SuiteResult, TaskResu
 from gc_envs.suite.scores import summarize
 from gc_envs.suite.suites import suite_entries
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 GOALS = [f"inventory/wood_{i}" for i in range(9)] + ["block/TREE_up", "block/WATER_up", "mob/cow's <b>"]
 EVIL = """<script>window.evil = 1</script> "O'Brien" <img src=x onerror="window.evil = 2">"""
 STOP = "</script><script>window.evil = 3</script> {{ data }}"
@@ -166,81 +165,6 @@ def test_long_learning_curves_are_thinned_and_keep_their_end(tmp_path):
 def test_agents_of_the_same_name_are_told_apart(tmp_path):
     twins = [result("twin", {}), result("twin", {})]
     assert [one["name"] for one in data_of(write_report(twins, tmp_path / "x.html"))["agents"]] == ["twin", "twin (2)"]
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """A headless browser."""
-    if not CHROMIUM or not DRIVER:
-        pytest.skip("needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
-
-
-class Browser:
-    """The report in a window of a size, with the settings of a reader; and short words for what is done with it."""
-
-    def __init__(self, driver, page):
-        self.driver, self.page = driver, page
-
-    def open(self, width=1280, hash="", **features):
-        self.driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
-        )
-        media = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": media})
-        self.driver.get("about:blank")
-        self.driver.get(self.page.resolve().as_uri() + hash)
-        return self
-
-    def all(self, selector):
-        return self.driver.find_elements("css selector", selector)
-
-    def one(self, selector):
-        return self.driver.find_element("css selector", selector)
-
-    def wait(self, selector):
-        from selenium.webdriver.support.wait import WebDriverWait
-
-        return WebDriverWait(self.driver, 5).until(lambda _: self.all(selector))
-
-    def choose(self, selector, text):
-        from selenium.webdriver.support.select import Select
-
-        Select(self.one(selector)).select_by_visible_text(text)
-
-    def texts(self, selector):
-        return [element.text for element in self.all(selector)]
-
-    def run(self, script, *arguments):
-        return self.driver.execute_script(script, *arguments)
-
-    def press(self, *keys):
-        from selenium.webdriver import ActionChains
-
-        ActionChains(self.driver).send_keys(*keys).perform()
-
-    def hover(self, element):
-        from selenium.webdriver import ActionChains
-
-        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
-        ActionChains(self.driver).move_to_element(element).perform()
-
-
-@pytest.fixture
-def browser(chromium, page):
-    """A browser in which nothing may go wrong."""
-    chromium.get_log("browser")
-    yield Browser(chromium, page)
-    assert [entry["message"] for entry in chromium.get_log("browser")] == []
 
 
 NAMES = ".board tbody th .agent span"

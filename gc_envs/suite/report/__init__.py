@@ -10,32 +10,40 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from gc_envs.suite.report.page import Source, page_of
+from gc_envs.suite.report.measurements import figure_bytes, load_measurement
+from gc_envs.suite.report.page import Page, Source, page_of
 from gc_envs.suite.result import SuiteResult, load_suite_result
 
 SCRIPTS = (  # one after the other, in one scope
     "dom.js", "charts.js", "leaderboard.js", "overview.js", "videos.js", "goal_details.js", "goals.js", "tasks.js",
 )  # fmt: skip
-MAX_VIDEO_BYTES = 9_000_000  # of all GIF files that are put into a report; base64 makes them a third larger
+MEASUREMENT_SCRIPTS = ("measurements.js",)  # after those, in reports that have measurements
+MAX_VIDEO_BYTES = 9_000_000  # of all GIF files and figures that are put into a report; base64 makes them a third larger
 
 __all__ = ["write_report"]
 
 
 def write_report(
-    results: Sequence[SuiteResult | Path | str], out: Path | str, *, max_video_bytes: int = MAX_VIDEO_BYTES
+    results: Sequence[SuiteResult | Path | str],
+    out: Path | str,
+    *,
+    benchmarks: Sequence[Path | str] = (),
+    max_video_bytes: int = MAX_VIDEO_BYTES,
 ) -> Path:
     """Write a report of what agents did on a suite.
 
     Args:
         results: JSON files of `evaluate_suite`, with the videos beside them; or results, whose videos are left out.
         out: The HTML file to write.
-        max_video_bytes: The size of all GIF files in it; further videos are named, but not shown.
+        benchmarks: JSON files of `gc-envs benchmark`, with the figures beside them.
+        max_video_bytes: The size of all GIF files and figures in it; further videos are named, but not shown.
 
     Returns:
         `out`.
 
     Raises:
-        ValueError: There are no results, or they are of different suites or versions of a suite.
+        ValueError: There are no results, or they are of different suites or versions of a suite; or one of
+            `benchmarks` is no result of a benchmark.
         SuiteResultError: A file is not a result.
         OSError: A file cannot be read or written.
     """
@@ -43,19 +51,23 @@ def write_report(
         Source(one, None) if isinstance(one, SuiteResult) else Source(load_suite_result(one), Path(one).parent)
         for one in results
     ]
-    page = page_of(sources, max_video_bytes)
+    found = [load_measurement(one) for one in benchmarks]
+    page = dataclasses.replace(page_of(sources, max_video_bytes - figure_bytes(found)), measurements=found)
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_fill(f"{page.suite}: {', '.join(agent.name for agent in page.agents)}", dataclasses.asdict(page)))
+    path.write_text(_fill(page))
     return path
 
 
-def _fill(title: str, data: object) -> str:
+def _fill(page: Page) -> str:
     """Return the template with its title, data, style and script, and a policy that lets nothing else run or load."""
-    style = _text("report.css")
-    script = f'"use strict";\n(() => {{\n{"".join(_text(name) for name in SCRIPTS)}\n}})();\n'
+    title = f"{page.suite}: {', '.join(agent.name for agent in page.agents)}"
+    data = _json(dataclasses.asdict(page))
+    style = _text("report.css") + (_text("measurements.css") if page.measurements else "")
+    scripts = SCRIPTS + (MEASUREMENT_SCRIPTS if page.measurements else ())
+    script = f'"use strict";\n(() => {{\n{"".join(map(_text, scripts))}\n}})();\n'
     policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}"
-    parts = {"title": html.escape(title), "policy": policy, "style": style, "data": _json(data), "script": script}
+    parts = {"title": html.escape(title), "policy": policy, "style": style, "data": data, "script": script}
     return re.sub(r"\{\{ (\w+) \}\}", lambda place: parts[place[1]], _text("template.html"))
 
 

@@ -1,10 +1,9 @@
 """What a report shows, as data: the only thing that its scripts read."""
 
-import base64
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ import numpy as np
 
 import gc_envs
 from gc_envs.evaluation.evaluate import episode_seeds
+from gc_envs.suite.report.measurements import Measurement
+from gc_envs.suite.report.pictures import data_uri, read_picture
 from gc_envs.suite.result import MemberResult, SuiteResult, TaskResult, Video
 from gc_envs.suite.scores import Summary, TaskScore, summarize
 from gc_envs.suite.suites import SuiteEntry, suite_entries
@@ -108,6 +109,7 @@ class Page:
     written: str
     agents: list[Agent]
     tasks: list[Task]
+    measurements: list[Measurement] = field(default_factory=list)
 
 
 def page_of(sources: Sequence[Source], max_video_bytes: int) -> Page:
@@ -209,20 +211,9 @@ def _with_pictures(
     """Yield the name of the task and the clip of each video, with its picture until `max_bytes` are used."""
     left = max_bytes
     for _, index, name, video in order:
-        contents = _read_gif(sources[index].folder, video.file)
+        contents = read_picture(sources[index].folder, video.file, "gif")
         source = None
         if contents is not None and len(contents) <= left:
             left -= len(contents)
-            source = f"data:image/gif;base64,{base64.b64encode(contents).decode()}"
+            source = data_uri(contents, "gif")
         yield name, Clip(index, video, source)
-
-
-def _read_gif(folder: Path | None, file: str) -> bytes | None:
-    """Return the contents of a GIF file in a folder; None for any other file, which a result may name as well."""
-    if folder is None:
-        return None
-    path = (folder / file).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        return None
-    contents = path.read_bytes()
-    return contents if contents.startswith((b"GIF87a", b"GIF89a")) else None
