@@ -85,7 +85,7 @@ def compare(args: argparse.Namespace, theirs: list[dict[str, Any]]) -> tuple[lis
     found = variants(args.task, published)
     rows = []
     for variant, settings in found.items():
-        for seed in range(args.seeds if variant in ("best", "published") else args.other_seeds):
+        for seed in range({"best": args.seeds, "published": args.published_seeds}.get(variant, args.other_seeds)):
             path = args.runs / args.task / f"{variant.replace(' ', '-')}-{seed}.json"
             run = trained(make(**settings | {"seed": seed}), path)
             success = statistics.mean(value for name, value in run["success"].items() if name in names)
@@ -105,10 +105,10 @@ def main() -> None:
         "task", nargs="?", choices=list(TASKS), default="gridworld", help="Train on this task. (default: gridworld)"
     )
     parser.add_argument(
-        "--seeds",
-        type=int,
-        default=3,
-        help="Train the best and the published settings with this many seeds. (default: 3)",
+        "--seeds", type=int, default=3, help="Train the best settings with this many seeds. (default: 3)"
+    )
+    parser.add_argument(
+        "--published-seeds", type=int, default=3, help="Train the published settings with this many. (default: 3)"
     )
     parser.add_argument("--other-seeds", type=int, default=3, help="Train the other rows with as many. (default: 3)")
     parser.add_argument(
