@@ -176,6 +176,29 @@ def test_multiplications_of_learning_are_three_per_weight_that_a_sample_needs(
     assert count(config, sizes) - without == pytest.approx(needed * samples)
 
 
+@pytest.mark.parametrize("task", ["gridworld", "classic"])
+def test_each_row_of_half_the_steps_undoes_one_change(task, in_benchmarks):
+    half, published_learner = in_benchmarks("half_the_steps"), in_benchmarks("_published").published_learner
+    published = vars(published_learner("leo", half.TASKS[task], total_steps=4096).config)
+    rows = half.variants(task, published)
+    assert (rows["published"], rows["best"]["rollout_steps"] * rows["best"]["num_envs"]) == (
+        published,
+        steps_per_update,
+    )
+    assert {settings["total_steps"] for settings in rows.values()} == {4096}
+    differing = {name for name, value in rows["best"].items() if value != published[name]} - {"success_forgetting"}
+    undone = []
+    for name in rows.keys() - {"published", "best"}:
+        changed = {key for key, value in rows[name].items() if value != rows["best"][key]} - {"success_forgetting"}
+        assert changed
+        assert all(rows[name][key] == published[key] for key in changed)
+        undone += changed
+    assert sorted(undone) == sorted(differing)
+    for settings in rows.values():  # as much is forgotten in each environment step
+        per_step = settings["success_forgetting"] ** (1 / settings["rollout_steps"])
+        assert per_step == pytest.approx(published["success_forgetting"] ** (1 / published["rollout_steps"]))
+
+
 def test_intervals_share_one_deviation(in_benchmarks):
     intervals = in_benchmarks("method_success").intervals
     (mean, half), (other, same) = intervals([[0.1, 0.3], [0.5, 0.5]])
