@@ -314,6 +314,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only cases whose name contains one of these words, split at commas")
     args = parser.parse_args()
     known = json.loads(RECORDED.read_text()) if RECORDED.exists() else {"machine": {}, "hashes": {}}
+    if args.record and args.only and known["machine"] != machine():
+        parser.error("what is recorded is of another machine or of other versions: record all cases, without --only")
     wrong = []
     for name, case in cases().items():
         if not any(word in name for word in args.only.split(",")):
@@ -322,7 +324,9 @@ def main() -> int:
         try:
             found = case()
         except (Exception, SystemExit) as error:
-            found = f"{type(error).__name__}: {error}"
+            print(f"FAILED {time.monotonic() - started:6.1f} s  {name}: {type(error).__name__}: {error}")
+            wrong.append(name)  # never recorded
+            continue
         same = found == known["hashes"].get(name)
         print(f"{'same' if same else 'new' if args.record else 'DIFFERS'}  {time.monotonic() - started:5.1f} s  {name}")
         if args.record:
