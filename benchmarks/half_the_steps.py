@@ -72,30 +72,37 @@ def draw(result: dict[str, Any], path: Path) -> None:
     axes.invert_yaxis()
     axes.set(xlabel="running success, mean of all goals", title=f"{settings['env_id']}, {settings['steps']:,} steps")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside lower center")
     figure.savefig(path, dpi=130)
 
 
-def compare(args: argparse.Namespace, theirs: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return a row for each variant and seed, and the settings of the variants."""
+def compare(
+    args: argparse.Namespace, theirs: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[float], dict[str, Any]]:
+    """Return a row for each variant and seed, the authors' success by seed, and the settings of the variants.
+
+    Success is the mean over the goals that both codes have.
+    """
     env_id, their = TASKS[args.task], theirs[0]["settings"]
-    names = {row["goal"] for row in theirs[0]["rows"]}
     make: Callable[..., Any] = lambda **settings: published_learner("leo", env_id, **settings)  # noqa: E731
-    published = vars(make(total_steps=their["steps"] // 2, width=their["width"]).config)
+    learner = make(total_steps=their["steps"] // 2, width=their["width"])
+    names, published = set(learner.task.goals.names), vars(learner.config)
+    authors = [{row["goal"]: row["running_success"] for row in one["rows"] if row["goal"] in names} for one in theirs]
     found = variants(args.task, published)
     rows = []
     for variant, settings in found.items():
         for seed in range({"best": args.seeds, "published": args.published_seeds}.get(variant, args.other_seeds)):
             path = args.runs / args.task / f"{variant.replace(' ', '-')}-{seed}.json"
             run = trained(make(**settings | {"seed": seed}), path)
-            success = statistics.mean(value for name, value in run["success"].items() if name in names)
+            success = statistics.mean(value for name, value in run["success"].items() if name in authors[0])
             rows.append({"variant": variant, "seed": seed, "running_success": success, "goals_seen": run["goals_seen"]})
             print(rows[-1], flush=True)
     changes = {
         variant: {name: value for name, value in settings.items() if value != published[name]}
         for variant, settings in found.items()
     }
-    return rows, {"published": published, "changes": changes}
+    rates = [statistics.mean(one.values()) for one in authors]
+    return rows, rates, {"published": published, "changes": changes}
 
 
 def main() -> None:
@@ -117,10 +124,9 @@ def main() -> None:
     )  # fmt: skip
     args = parser.parse_args()
     theirs = [json.loads(path.read_text()) for path in sorted(AUTHORS.glob(f"{args.task}_*.json"))]
-    rows, configs = compare(args, theirs)
+    rows, authors, configs = compare(args, theirs)
     names = list(dict.fromkeys(row["variant"] for row in rows))
     groups = [[row["running_success"] for row in rows if row["variant"] == name] for name in names]
-    authors = [statistics.mean(row["running_success"] for row in their["rows"]) for their in theirs]
     metrics = [metric("running_success_authors", statistics.mean(authors), seeds=authors)]
     for name, (mean, half) in zip(names, intervals(groups), strict=True):
         limits = {"low": mean - half, "high": mean + half} if half == half else {}
