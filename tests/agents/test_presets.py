@@ -29,5 +29,5 @@ def test_an_id_comes_before_its_family_and_the_default_may_be_empty():
     assert preset("leo", "paper", "GC-Craftax-v0")["num_envs"] == 1024
     assert preset("leo", "default", "GC-Gridworld-v0")["width"] == 128
     assert preset("leo", "default", "GC-Craftax-v0") == {}
-    with pytest.raises(ValueError, match="no preset 'tiny' for GC-Gridworld-v0; presets of leo: default, paper"):
+    with pytest.raises(ValueError, match="no preset 'tiny' for GC-Gridworld-v0; presets of leo: best, default, paper"):
         preset("leo", "tiny", "GC-Gridworld-v0")
