@@ -219,7 +219,7 @@ TRAIN = ["train", "leo", "GC-Gridworld-v0", "--total-steps", "64"]
         (["goals", "GC-Gridwold-v0"], "unknown environment id 'GC-Gridwold-v0'; nearest: GC-Gridworld-v0"),
         (["train", "leo", "GC-Gridwold-v0"], "nearest: GC-Gridworld-v0"),
         (["train", "pqr", "GC-Gridworld-v0"], "unknown agent 'pqr'; known: leo"),
-        ([*TRAIN, "--preset", "tiny"], "no preset 'tiny' for GC-Gridworld-v0; presets of leo: default, paper"),
+        ([*TRAIN, "--preset", "tiny"], "no preset 'tiny' for GC-Gridworld-v0; presets of leo: best, default, paper"),
         ([*TRAIN, "--env-kwargs", "sise=5"], "takes no 'sise=5'"),
         ([*TRAIN, "--env-kwargs", "size"], "write NAME=VALUE"),
         ([*TRAIN, "--env-kwargs", "size=big"], "size: 'big' is not an integer"),
