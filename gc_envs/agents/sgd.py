@@ -60,7 +60,8 @@ def clip_by_norm(max_norm: float) -> optax.GradientTransformation:
     """
 
     def update(gradients: Any, state: optax.EmptyState, params: Any = None) -> tuple[Any, optax.EmptyState]:
-        factor = jnp.minimum(1.0, max_norm / optax.global_norm(gradients))
+        norm = jnp.sqrt(sum(jnp.square(gradient).sum() for gradient in jax.tree.leaves(gradients)))
+        factor = jnp.minimum(1.0, max_norm / norm)
         return jax.tree.map(lambda gradient: gradient * factor, gradients), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
