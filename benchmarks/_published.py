@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import math
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +81,17 @@ def trained(learner: Any, path: Path) -> dict[str, Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=2) + "\n")
     return found
+
+
+def intervals(groups: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+    """Return the mean of each group and half its 95% t interval, by the standard deviation pooled over all groups.
+
+    Half the interval is nan where no group has two values.
+    """
+    from scipy.stats import t
+
+    freedom = sum(len(group) - 1 for group in groups)
+    squares = sum((value - statistics.mean(group)) ** 2 for group in groups for value in group)
+    deviation = math.sqrt(squares / freedom) if freedom else math.nan
+    quantile = float(t.ppf(0.975, freedom)) if freedom else math.nan
+    return [(statistics.mean(group), quantile * deviation / math.sqrt(len(group))) for group in groups]

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from _common import Parser, finish, metric
-from _published import AUTHORS, published_learner, trained
-from method_success import intervals
+from _published import AUTHORS, intervals, published_learner, trained
 
 from gc_envs.agents.presets import preset
 

@@ -16,12 +16,11 @@ two or three seeds alone say little about theirs. A finished run is kept in a fo
 import json
 import math
 import statistics
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from _common import Parser, finish, metric
-from _published import AUTHORS, METHODS, published_learner, trained
+from _published import AUTHORS, METHODS, intervals, published_learner, trained
 
 TASKS = {
     "gridworld": "GC-Gridworld-v0", "classic": "GC-Craftax-Classic-v0", "classic300k": "GC-Craftax-Classic-v0",
@@ -55,20 +54,6 @@ def compare(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
         "goals_seen_theirs": sum(row["seen"] for row in theirs["rows"]),
         "authors_command": theirs["settings"]["authors_command"],
     }
-
-
-def intervals(groups: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
-    """Return the mean of each group and half its 95% t interval, by the standard deviation pooled over all groups.
-
-    Half the interval is nan where no group has two values.
-    """
-    from scipy.stats import t
-
-    freedom = sum(len(group) - 1 for group in groups)
-    squares = sum((value - statistics.mean(group)) ** 2 for group in groups for value in group)
-    deviation = math.sqrt(squares / freedom) if freedom else math.nan
-    quantile = float(t.ppf(0.975, freedom)) if freedom else math.nan
-    return [(statistics.mean(group), quantile * deviation / math.sqrt(len(group))) for group in groups]
 
 
 def summarize(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
